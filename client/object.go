@@ -1,0 +1,84 @@
+package client
+
+import (
+	"context"
+
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/proto/ompb"
+)
+
+// GetObject returns an object without its bytes; ReadObject reads them.
+// expectedOwner "" accepts any bucket owner.
+func (c *Client) GetObject(ctx context.Context, ref KeyRef, expectedOwner string) (Object, error) {
+	op := &ompb.GetKey{Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, ExpectedOwner: expectedOwner}
+	resp, err := c.read(ctx, &ompb.Request{Op: &ompb.Request_GetKey{GetKey: op}})
+	if err != nil {
+		return Object{}, err
+	}
+	return objectFrom(resp.GetKey()), nil
+}
+
+// ListObjects returns a page of a bucket's keys.
+func (c *Client) ListObjects(ctx context.Context, ref BucketRef, o ListOptions) (Listing, error) {
+	op := &ompb.ListKeys{
+		Ref: bucketRefTo(ref), Prefix: o.Prefix, Delimiter: o.Delimiter, After: o.After,
+		Limit: limit32(o.Limit), ExpectedOwner: o.ExpectedOwner,
+	}
+	resp, err := c.read(ctx, &ompb.Request{Op: &ompb.Request_ListKeys{ListKeys: op}})
+	if err != nil {
+		return Listing{}, err
+	}
+	page := resp.GetKeys()
+	return Listing{
+		Objects:        mapSlice(page.GetKeys(), keyFrom),
+		CommonPrefixes: page.GetCommonPrefixes(),
+		Truncated:      page.GetTruncated(),
+		Next:           page.GetNext(),
+	}, nil
+}
+
+// DeleteObjects deletes up to 1000 keys in one step; the results are in the
+// order of keys. An error means that the outcome of all is unknown or that none
+// was tried; a key's own failure is in its result.
+func (c *Client) DeleteObjects(ctx context.Context, ref BucketRef, keys []DeleteKey, expectedOwner string) ([]DeleteResult, error) {
+	op := &ompb.DeleteKeys{Ref: bucketRefTo(ref), ExpectedOwner: expectedOwner}
+	for _, k := range keys {
+		op.Keys = append(op.Keys, &ompb.KeyToDelete{Key: k.Key, Condition: conditionTo(k.Condition), MustExist: k.MustExist})
+	}
+	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_DeleteKeys{DeleteKeys: op}})
+	if err != nil {
+		return nil, err
+	}
+	return mapSlice(resp.GetDeletes().GetResults(), func(r *ompb.DeleteResult) DeleteResult {
+		return DeleteResult{Key: r.GetKey(), Existed: r.GetExisted(), Err: ozerr.FromProto(r.GetError())}
+	}), nil
+}
+
+// CopyObject makes dst a new object with src's bytes, which are shared, not copied.
+func (c *Client) CopyObject(ctx context.Context, src, dst KeyRef, o CopyOptions) (Object, error) {
+	op := &ompb.CopyKey{
+		Source: bucketRefTo(src.BucketRef), SourceKey: src.Key, SourceCondition: conditionTo(o.SourceCondition),
+		Ref: bucketRefTo(dst.BucketRef), Key: dst.Key, Condition: conditionTo(o.Condition),
+		ReplaceMetadata: o.ReplaceMetadata, ReplaceTags: o.ReplaceTags, Meta: metaTo(o.Meta),
+		ExpectedOwner: o.ExpectedOwner, SourceExpectedOwner: o.SourceExpectedOwner,
+	}
+	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CopyKey{CopyKey: op}})
+	if err != nil {
+		return Object{}, err
+	}
+	return objectFrom(resp.GetKey()), nil
+}
+
+// RenameObject gives an object another key in the same bucket, which must be free.
+func (c *Client) RenameObject(ctx context.Context, ref KeyRef, to string) error {
+	op := &ompb.RenameKey{Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, To: to}
+	_, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_RenameKey{RenameKey: op}})
+	return err
+}
+
+// SetObjectTags replaces an object's tags.
+func (c *Client) SetObjectTags(ctx context.Context, ref KeyRef, tags map[string]string, expectedOwner string) error {
+	op := &ompb.SetKeyTags{Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, Tags: tags, ExpectedOwner: expectedOwner}
+	_, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_SetKeyTags{SetKeyTags: op}})
+	return err
+}

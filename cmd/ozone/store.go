@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/mini-ozone/mini-ozone/client"
+)
+
+// What the commands need of *client.Client, in pieces of one noun each.
+
+type volumes interface {
+	CreateVolume(ctx context.Context, name, owner string) error
+	DeleteVolume(ctx context.Context, name string) error
+	GetVolume(ctx context.Context, name string) (client.Volume, error)
+	ListVolumes(ctx context.Context, prefix, after string, limit int) ([]client.Volume, bool, error)
+}
+
+type buckets interface {
+	CreateBucket(ctx context.Context, o client.CreateBucketOptions) (client.Bucket, error)
+	DeleteBucket(ctx context.Context, ref client.BucketRef, expectedOwner string) error
+	GetBucket(ctx context.Context, ref client.BucketRef, expectedOwner string) (client.Bucket, error)
+	ListBuckets(ctx context.Context, o client.ListBucketsOptions) ([]client.Bucket, bool, error)
+}
+
+type keys interface {
+	PutObject(ctx context.Context, ref client.KeyRef, body io.Reader, o client.PutOptions) (client.Object, error)
+	GetObject(ctx context.Context, ref client.KeyRef, expectedOwner string) (client.Object, error)
+	ReadObject(ctx context.Context, o client.Object, off, n int64) client.Reader
+	ListObjects(ctx context.Context, ref client.BucketRef, o client.ListOptions) (client.Listing, error)
+	DeleteObjects(ctx context.Context, ref client.BucketRef, keys []client.DeleteKey, expectedOwner string) ([]client.DeleteResult, error)
+	CopyObject(ctx context.Context, src, dst client.KeyRef, o client.CopyOptions) (client.Object, error)
+	RenameObject(ctx context.Context, ref client.KeyRef, to string) error
+}
+
+type uploads interface {
+	ListUploads(ctx context.Context, ref client.BucketRef, o client.UploadListOptions) (client.UploadListing, error)
+	AbortUpload(ctx context.Context, ref client.UploadRef) error
+}
+
+type nodes interface {
+	ListNodes(ctx context.Context) ([]client.NodeInfo, error)
+	ListContainers(ctx context.Context, after uint64, limit int) ([]client.ContainerInfo, bool, error)
+	Roles(ctx context.Context) (client.Roles, error)
+}
+
+// cluster is all of it.
+type cluster interface {
+	volumes
+	buckets
+	keys
+	uploads
+	nodes
+}
+
+var _ cluster = (*client.Client)(nil)

@@ -1,0 +1,118 @@
+package conf
+
+import (
+	"slices"
+	"strings"
+)
+
+// Key is one known configuration key.
+type Key struct {
+	Name    string
+	Kind    Kind
+	Default string
+	Doc     string   // one line
+	Aliases []string // older names that mean the same
+	Secret  bool     // never shown
+}
+
+// Keys is the table of known keys in order of name.
+func Keys() []Key { return slices.Clone(keys) }
+
+// find looks a name or an older name up.
+func find(name string) (Key, bool) {
+	i, ok := slices.BinarySearchFunc(keys, name, func(k Key, n string) int { return strings.Compare(k.Name, n) })
+	if ok {
+		return keys[i], true
+	}
+	for _, k := range keys {
+		if slices.Contains(k.Aliases, name) {
+			return k, true
+		}
+	}
+	return Key{}, false
+}
+
+// keys is sorted by name. Names, units and defaults are Ozone's where Ozone has
+// the key; those that start with mini. are ours.
+var keys = []Key{
+	{Name: "hdds.container.close.threshold", Kind: KindFloat, Default: "0.9",
+		Doc: "A container closes when this part of ozone.scm.container.size is filled."},
+	{Name: "hdds.container.ipc.port", Kind: KindInt, Default: "9859",
+		Doc: "Port of a datanode's data service."},
+	{Name: "hdds.container.report.interval", Kind: KindDuration, Default: "60m",
+		Doc: "How often a datanode reports all its containers; changes go with every heartbeat."},
+	{Name: "hdds.datanode.dir", Kind: KindList, Default: "",
+		Doc: "Directories of a datanode's containers, one per disk. Required by datanode."},
+	{Name: "hdds.datanode.hostname", Kind: KindString, Default: "",
+		Doc: "Host name under which others reach this datanode; empty is the host's own name."},
+	{Name: "hdds.datanode.http-address", Kind: KindAddress, Default: "0.0.0.0:9882",
+		Doc: "Address of a datanode's health, metrics and configuration pages."},
+	{Name: "hdds.datanode.use.datanode.hostname", Kind: KindBool, Default: "false",
+		Doc: "Without hdds.datanode.hostname, others reach this datanode by its host's name instead of its IP address."},
+	{Name: "hdds.datanode.volume.min.free.space", Kind: KindSize, Default: "1GB",
+		Doc: "Space of each disk that blocks may not use, at most a tenth of the disk."},
+	{Name: "hdds.heartbeat.interval", Kind: KindDuration, Default: "3s",
+		Doc: "How often a datanode sends a heartbeat to om."},
+	{Name: "hdds.profiler.endpoint.enabled", Kind: KindBool, Default: "false",
+		Doc: "Serve /debug/pprof on the web address of each server."},
+	{Name: "mini.datanode.dir.slots", Kind: KindBool, Default: "false",
+		Doc: "Take the first free sub-directory slot-N of hdds.datanode.dir, so that scaled containers can share a volume."},
+	{Name: "mini.log.level", Kind: KindString, Default: "info",
+		Doc: "Least severe log lines that are written: trace, debug, info, warn or error."},
+	{Name: "mini.s3g.access.log", Kind: KindBool, Default: "false",
+		Doc: "Log every S3 request at level info; otherwise only at level debug."},
+	{Name: "mini.s3g.region", Kind: KindString, Default: "us-east-1",
+		Doc: "Region in which buckets say they are, unless their creator named one."},
+	{Name: "mini.s3g.requests.max", Kind: KindInt, Default: "1024",
+		Doc: "S3 requests in work at once in one gateway; more get 503 SlowDown."},
+	{Name: "mini.s3g.stall.timeout", Kind: KindDuration, Default: "60s",
+		Doc: "An S3 client that moves no byte for so long, or less than 1 KiB/s, is cut off."},
+	{Name: "mini.stop.timeout", Kind: KindDuration, Default: "20s",
+		Doc: "How long a server that was told to stop may take before it ends anyway."},
+	{Name: "ozone.block.deleting.service.interval", Kind: KindDuration, Default: "1m",
+		Doc: "How often om sends the blocks of deleted keys to datanodes."},
+	{Name: "ozone.key.deleting.limit.per.task", Kind: KindInt, Default: "50000",
+		Doc: "Most deleted keys that om handles in one such run."},
+	{Name: "ozone.metadata.dirs", Kind: KindString, Default: "",
+		Doc: "Directory for metadata where no more specific key is set. Required by om unless ozone.om.db.dirs is set."},
+	{Name: "ozone.om.address", Kind: KindAddress, Default: "0.0.0.0:9862",
+		Doc: "Where om serves its RPC, and where clients find it; 0.0.0.0 is localhost for a client."},
+	{Name: "ozone.om.block.deleting.grace", Kind: KindDuration, Default: "5m",
+		Doc: "How long the blocks of a deleted key are kept for readers under way."},
+	{Name: "ozone.om.db.dirs", Kind: KindString, Default: "",
+		Doc: "Directory of om's database and log; empty is om in ozone.metadata.dirs."},
+	{Name: "ozone.om.http-address", Kind: KindAddress, Default: "0.0.0.0:9874",
+		Doc: "Address of om's web, health and metrics pages."},
+	{Name: "ozone.om.node.id", Kind: KindString, Default: "om1",
+		Doc: "Name of this om among its peers; it must never change."},
+	{Name: "ozone.om.open.mpu.cleanup.service.interval", Kind: KindDuration, Default: "24h",
+		Doc: "How often om looks for abandoned multipart uploads."},
+	{Name: "ozone.om.open.mpu.expire.threshold", Kind: KindDuration, Default: "30d",
+		Doc: "Age at which a multipart upload counts as abandoned."},
+	{Name: "ozone.om.ratis.port", Kind: KindInt, Default: "9872",
+		Doc: "Port of the raft traffic between oms."},
+	{Name: "ozone.replication.min", Kind: KindInt, Default: "0",
+		Doc: "Replicas that a write must reach at the least; 0 is a majority of the replication."},
+	{Name: "ozone.s3g.bucket.recreate.conflict", Kind: KindBool, Default: "false",
+		Doc: "Answer 409 BucketAlreadyOwnedByYou when a bucket is created again by its owner, instead of 200."},
+	{Name: "ozone.s3g.domain.name", Kind: KindList, Default: "",
+		Doc: "Domains under which a bucket is a host name, for virtual-host style requests."},
+	{Name: "ozone.s3g.http-address", Kind: KindAddress, Default: "0.0.0.0:9878",
+		Doc: "Address of the S3 gateway."},
+	{Name: "ozone.s3g.webadmin.http-address", Kind: KindAddress, Default: "0.0.0.0:19878",
+		Doc: "Address of the gateway's health, metrics and configuration pages."},
+	{Name: "ozone.scm.block.size", Kind: KindSize, Default: "256MB",
+		Doc: "Largest block of an object."},
+	{Name: "ozone.scm.chunk.size", Kind: KindSize, Default: "4MB",
+		Doc: "Largest piece of a block that is sent at once."},
+	{Name: "ozone.scm.container.size", Kind: KindSize, Default: "5GB",
+		Doc: "Size of a container."},
+	{Name: "ozone.scm.dead.node.interval", Kind: KindDuration, Default: "2m",
+		Doc: "A datanode that was silent so long is dead: its replicas don't count."},
+	{Name: "ozone.scm.stale.node.interval", Kind: KindDuration, Default: "15s",
+		Doc: "A datanode that was silent so long gets no new blocks."},
+	{Name: "ozone.security.enabled", Kind: KindBool, Default: "false",
+		Doc: "Secure mode. Off, every access key works and nothing is checked: OPEN MODE."},
+	{Name: "ozone.server.default.replication", Kind: KindInt, Default: "3", Aliases: []string{"ozone.replication"},
+		Doc: "Copies of each block of a new bucket: 1 or 3."},
+}

@@ -1,0 +1,95 @@
+package datanode
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/mini-ozone/mini-ozone/conf"
+)
+
+// Config says where a datanode keeps its blocks and how it is reached.
+type Config struct {
+	// Dirs are the data directories, one for each disk.
+	Dirs []string
+	// Address is where the data service listens, host:port. Empty: nowhere, the
+	// server is called in the same process only. Port 0 picks one.
+	Address string
+	// HTTPAddress is where the health, metrics and status pages are. Empty: nowhere.
+	HTTPAddress string
+	// Hostname is under which name others reach this node. Empty: by the IP address
+	// of the route to om.
+	Hostname string
+	// OMAddresses are host:port of the oms, used only to find that route.
+	OMAddresses []string
+	// Heartbeat is the time between heartbeats when nothing happens.
+	Heartbeat time.Duration
+	// FullReport is the time between reports of all containers.
+	FullReport time.Duration
+	// MinFree is how many bytes of each disk are kept free of blocks, at most a
+	// tenth of the disk.
+	MinFree int64
+	// Idle is after what time without a write an uncommitted block is forgotten.
+	Idle time.Duration
+	// ClosingIdle is the same in a container that om wants closed.
+	ClosingIdle time.Duration
+	// Pprof serves profiles on HTTPAddress.
+	Pprof bool
+	// ShowConf writes the effective configuration for /conf; nil: no such page.
+	ShowConf func(io.Writer) error
+}
+
+// DefaultConfig has everything but Dirs.
+func DefaultConfig() Config {
+	return Config{
+		Address: "0.0.0.0:9859", HTTPAddress: "0.0.0.0:9882",
+		Heartbeat: 3 * time.Second, FullReport: time.Hour,
+		MinFree: 1 << 30, Idle: 10 * time.Minute, ClosingIdle: 30 * time.Second,
+	}
+}
+
+// FromConf reads a Config from Ozone's keys.
+func FromConf(c *conf.Config) (Config, error) {
+	cfg := DefaultConfig()
+	cfg.Dirs = c.Strings("hdds.datanode.dir")
+	cfg.Address = net.JoinHostPort("0.0.0.0", strconv.Itoa(c.Int("hdds.container.ipc.port")))
+	cfg.HTTPAddress = c.String("hdds.datanode.http-address")
+	cfg.Hostname = c.String("hdds.datanode.hostname")
+	cfg.OMAddresses = []string{c.Dial("ozone.om.address")}
+	cfg.Heartbeat = c.Duration("hdds.heartbeat.interval")
+	cfg.FullReport = c.Duration("hdds.container.report.interval")
+	cfg.MinFree = c.Size("hdds.datanode.volume.min.free.space")
+	cfg.Pprof = c.Bool("hdds.profiler.endpoint.enabled")
+	cfg.ShowConf = c.WriteXML
+	return cfg, cfg.Validate()
+}
+
+// Validate says what is wrong with the settings.
+func (c Config) Validate() error {
+	var errs []error
+	if len(c.Dirs) == 0 {
+		errs = append(errs, errors.New("hdds.datanode.dir names no directory"))
+	}
+	seen := map[string]bool{}
+	for _, d := range c.Dirs {
+		if d == "" || seen[d] {
+			errs = append(errs, fmt.Errorf("hdds.datanode.dir: %q is empty or there twice", d))
+		}
+		seen[d] = true
+	}
+	for name, d := range map[string]time.Duration{
+		"hdds.heartbeat.interval": c.Heartbeat, "hdds.container.report.interval": c.FullReport, "idle time of blocks": c.Idle,
+		"idle time of blocks in closing containers": c.ClosingIdle,
+	} {
+		if d <= 0 {
+			errs = append(errs, fmt.Errorf("%s: %v is not a positive time", name, d))
+		}
+	}
+	if c.MinFree < 0 {
+		errs = append(errs, fmt.Errorf("hdds.datanode.volume.min.free.space: %d is negative", c.MinFree))
+	}
+	return errors.Join(errs...)
+}

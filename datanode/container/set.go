@@ -1,0 +1,457 @@
+package container
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/proto/commonpb"
+	"github.com/mini-ozone/mini-ozone/proto/dnpb"
+)
+
+// Options of a Set.
+type Options struct {
+	// MinFree is how many bytes of each disk blocks may not use, so that deletions and
+	// checkpoints always find room; a tenth of the disk if that is less.
+	MinFree uint64
+	// Idle is after what time without a write an uncommitted block is forgotten.
+	Idle time.Duration
+	// ClosingIdle is the same for a container that is closing: such blocks keep it
+	// from being closed.
+	ClosingIdle time.Duration
+	// Now is the clock that tells when a block was last written; nil is time.Now.
+	Now func() time.Time
+	Log zerolog.Logger
+	// OnSync is told of every sync: how long it took and how many commits it served.
+	// It must be quick. It may be nil.
+	OnSync func(took time.Duration, commits int)
+	// OnChange is told that a container came into being, changed its state or went
+	// away. It must not block or call the Set. It may be nil.
+	OnChange func()
+}
+
+// DefaultOptions are good for a real disk.
+func DefaultOptions() Options {
+	return Options{MinFree: 1 << 30, Idle: 10 * time.Minute, ClosingIdle: 30 * time.Second, Log: zerolog.Nop()}
+}
+
+func (o *Options) now() time.Time {
+	if o.Now != nil {
+		return o.Now()
+	}
+	return time.Now()
+}
+
+func (o *Options) onSync(took time.Duration, commits int) {
+	if o.OnSync != nil {
+		o.OnSync(took, commits)
+	}
+}
+
+func (o *Options) stateChanged() {
+	if o.OnChange != nil {
+		o.OnChange()
+	}
+}
+
+// Set is all containers of a datanode. Safe for concurrent use.
+type Set struct {
+	opt   Options
+	vols  []*volume
+	clock *atomic.Uint64 // counts changes; shared with the containers
+
+	creating sync.Mutex // one container at a time is created, removed or barred
+
+	mu     sync.RWMutex
+	byID   map[uint64]*container
+	gone   map[uint64]bool
+	left   uint64 // the clock when a container last went away
+	closed bool
+}
+
+// Open reads the containers of all volumes. A volume that can't be used is isolated;
+// it is an error if none can, or if one container is on two of them.
+func Open(vols []Volume, opt Options) (*Set, error) {
+	s := &Set{opt: opt, clock: new(atomic.Uint64), byID: map[uint64]*container{}, gone: map[uint64]bool{}}
+	healthy := 0
+	var last error
+	for _, v := range vols {
+		vol := &volume{Volume: v, minFree: opt.MinFree}
+		s.vols = append(s.vols, vol)
+		err := s.openVolume(vol)
+		switch {
+		case errors.Is(err, errTwice):
+			return nil, errors.Join(err, s.Close(context.Background()))
+		case err != nil:
+			vol.failed, last = err, err
+			opt.Log.Error().Err(err).Str("dir", v.Dir).Msg("disk is not used")
+		default:
+			healthy++
+		}
+	}
+	if healthy == 0 {
+		return nil, errors.Join(ozerr.Wrap(ozerr.DiskFailed, last, "no usable disk"), s.Close(context.Background()))
+	}
+	return s, nil
+}
+
+var errTwice = errors.New("a container is on two disks")
+
+func (s *Set) openVolume(v *volume) error {
+	all, err := survey(v)
+	if err != nil {
+		return err
+	}
+	var g errgroup.Group
+	g.SetLimit(8)
+	for id, has := range all {
+		g.Go(func() error { return s.openOne(id, v, has) })
+	}
+	return g.Wait()
+}
+
+func (s *Set) openOne(id uint64, v *volume, has found) error {
+	switch {
+	case has.gone:
+		s.mu.Lock()
+		s.gone[id] = true
+		s.mu.Unlock()
+		if has.log || has.idx || has.bad {
+			return erase(v, id)
+		}
+		return nil
+	case !has.log:
+		s.opt.Log.Warn().Uint64("container", id).Str("dir", v.Dir).Msg("files of a container without its log")
+		return nil
+	}
+	c, err := openContainer(id, v, has, &s.opt, s.clock)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	other := s.byID[id]
+	if other == nil {
+		s.byID[id] = c
+	}
+	s.mu.Unlock()
+	if other != nil {
+		s.opt.Log.Error().Uint64("container", id).Str("dir", v.Dir).Str("other", other.vol.Dir).Msg(errTwice.Error())
+		return errors.Join(errTwice, c.file.Close())
+	}
+	return nil
+}
+
+// Close checkpoints what is open and releases all files. Writes that are in progress
+// finish or fail.
+func (s *Set) Close(ctx context.Context) error {
+	s.creating.Lock()
+	defer s.creating.Unlock()
+	s.mu.Lock()
+	all := s.byID
+	s.byID, s.closed = map[uint64]*container{}, true
+	s.mu.Unlock()
+	var errs []error
+	for _, c := range all {
+		errs = append(errs, c.stop(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+var errStopping = ozerr.New(ozerr.Unavailable, "the datanode is stopping")
+
+func (s *Set) find(id uint64) (*container, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, errStopping
+	}
+	if c := s.byID[id]; c != nil {
+		return c, nil
+	}
+	return nil, ozerr.New(ozerr.ContainerNotFound, "container %d", id)
+}
+
+// Write implements client.Blocks.
+func (s *Set) Write(ctx context.Context, req *dnpb.WriteRequest, data []byte) error {
+	in, err := receive(req, data)
+	if err != nil {
+		return err
+	}
+	c, err := s.find(req.GetBlock().GetContainer())
+	if errors.Is(err, ozerr.ContainerNotFound) {
+		c, err = s.create(req.GetBlock().GetContainer())
+	}
+	if err != nil {
+		return err
+	}
+	return c.write(ctx, in)
+}
+
+// Read implements client.Blocks.
+func (s *Set) Read(_ context.Context, req *dnpb.ReadRequest, buf []byte) (*dnpb.ReadResponse, []byte, error) {
+	c, err := s.find(req.GetBlock().GetContainer())
+	if err != nil {
+		return nil, nil, err
+	}
+	return c.read(req, buf)
+}
+
+// ReadSize returns how many bytes the payload of a read will have.
+func (s *Set) ReadSize(req *dnpb.ReadRequest) (int, error) {
+	c, err := s.find(req.GetBlock().GetContainer())
+	if err != nil {
+		return 0, err
+	}
+	r, ok := c.lookup(req.GetBlock().GetLocal())
+	if !ok {
+		return 0, c.noBlock(req.GetBlock().GetLocal())
+	}
+	from, to, err := widen(req.GetOffset(), req.GetLength(), uint64(r.length))
+	return int(to - from), err
+}
+
+// create makes the container, or returns the one that somebody else made.
+func (s *Set) create(id uint64) (*container, error) {
+	s.creating.Lock()
+	defer s.creating.Unlock()
+	if c, err := s.find(id); !errors.Is(err, ozerr.ContainerNotFound) {
+		return c, err
+	}
+	s.mu.RLock()
+	gone := s.gone[id]
+	s.mu.RUnlock()
+	if gone {
+		return nil, ozerr.New(ozerr.ContainerClosed, "container %d is closed", id)
+	}
+	v, err := s.choose()
+	if err != nil {
+		return nil, err
+	}
+	c, err := createContainer(id, rand.Uint64(), v, &s.opt, s.clock)
+	if err != nil {
+		v.fail(err)
+		return nil, ozerr.Wrap(codeOf(err), err, "creating container %d", id)
+	}
+	s.mu.Lock()
+	s.byID[id] = c
+	s.mu.Unlock()
+	c.stateChanged()
+	return c, nil
+}
+
+// choose returns the volume for a new container: one of the healthy ones, each with
+// a chance in proportion to its room.
+func (s *Set) choose() (*volume, error) {
+	rooms, total := make([]uint64, len(s.vols)), uint64(0)
+	var last error = ozerr.New(ozerr.DiskFull, "no disk has room for a new container")
+	for i, v := range s.vols {
+		if err := v.healthy(); err != nil {
+			last = err
+			continue
+		}
+		if _, room, err := v.look(true); err == nil {
+			rooms[i] = room
+			total += room
+		}
+	}
+	if total == 0 {
+		return nil, last
+	}
+	at := rand.Uint64N(total)
+	for i, room := range rooms {
+		if at < room {
+			return s.vols[i], nil
+		}
+		at -= room
+	}
+	return nil, last
+}
+
+// Delete removes blocks for ever and returns when that is durable. Blocks and
+// containers that are not here are no error. A closed container that lost its last
+// block is removed.
+func (s *Set) Delete(ctx context.Context, blocks []*commonpb.BlockID) error {
+	byContainer := map[uint64][]uint64{}
+	for _, b := range blocks {
+		byContainer[b.GetContainer()] = append(byContainer[b.GetContainer()], b.GetLocal())
+	}
+	var errs []error
+	for id, locals := range byContainer {
+		c, err := s.find(id)
+		if err == nil {
+			if err = c.delete(ctx, locals); err == nil {
+				err = s.removeIfEmpty(ctx, c)
+			}
+		}
+		if !errors.Is(err, ozerr.ContainerNotFound) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Set) removeIfEmpty(ctx context.Context, c *container) error {
+	s.creating.Lock()
+	defer s.creating.Unlock()
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	defer c.unlock()
+	c.mu.RLock()
+	empty := c.state == dnpb.ContainerState_CLOSED && c.index.blocks == 0 && c.broken == nil
+	c.mu.RUnlock()
+	if !empty {
+		return nil
+	}
+	if err := erase(c.vol, c.id); err != nil {
+		return ozerr.Wrap(ozerr.DiskFailed, err, "removing container %d", c.id)
+	}
+	s.mu.Lock()
+	delete(s.byID, c.id)
+	s.gone[c.id] = true
+	s.left = s.clock.Add(1)
+	s.mu.Unlock()
+	s.opt.stateChanged()
+	return c.release(ozerr.New(ozerr.ContainerClosed, "container %d was removed", c.id))
+}
+
+// CloseContainer makes a container take no new blocks, also one that isn't here yet;
+// it returns nil when all in it is durable and indexed. An empty one is removed.
+// ErrClosing: blocks that were begun are still accepted; Maintain closes the container
+// when they are done, or else call again.
+func (s *Set) CloseContainer(ctx context.Context, id uint64) error {
+	c, err := s.find(id)
+	if errors.Is(err, ozerr.ContainerNotFound) {
+		if err := s.bar(id); err != nil {
+			return err
+		}
+		if c, err = s.find(id); err != nil { // as it should be, unless it was created meanwhile
+			return nil
+		}
+	}
+	if err == nil {
+		err = c.close(ctx)
+	}
+	if err == nil {
+		err = s.removeIfEmpty(ctx, c)
+	}
+	return err
+}
+
+// bar keeps a container that isn't here from being created.
+func (s *Set) bar(id uint64) error {
+	s.creating.Lock()
+	defer s.creating.Unlock()
+	s.mu.RLock()
+	known := s.gone[id] || s.byID[id] != nil || s.closed
+	s.mu.RUnlock()
+	if known {
+		return nil
+	}
+	v, err := s.choose()
+	if err == nil {
+		err = bequeath(v, id)
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone[id] = true
+	return nil
+}
+
+// List answers a request for the committed blocks of a container.
+func (s *Set) List(req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error) {
+	c, err := s.find(req.GetContainer())
+	if err != nil {
+		return nil, err
+	}
+	n := int(min(req.GetLimit(), 100_000))
+	if n == 0 {
+		n = 1000
+	}
+	rows, more := c.list(req.GetAfterLocal(), n)
+	resp := &dnpb.ListBlocksResponse{Truncated: more}
+	for _, r := range rows {
+		resp.Blocks = append(resp.Blocks, &dnpb.StoredBlock{Local: r.local, Length: uint64(r.length), Crc32C: r.crc})
+	}
+	return resp, nil
+}
+
+// Reports describes the containers that changed after since, an earlier now or 0.
+// full says that it describes all there are, as it does when one went away.
+func (s *Set) Reports(since uint64) (out []*dnpb.ContainerReport, now uint64, full bool) {
+	now = s.clock.Load() // first: what changes meanwhile is reported again
+	s.mu.RLock()
+	full = since == 0 || s.left > since
+	s.mu.RUnlock()
+	for _, c := range s.containers() {
+		if full || c.changed.Load() > since {
+			out = append(out, c.report())
+		}
+	}
+	return out, max(now, 1), full
+}
+
+// Disks describes the volumes.
+func (s *Set) Disks() []*dnpb.Disk {
+	out := make([]*dnpb.Disk, len(s.vols))
+	for i, v := range s.vols {
+		out[i] = v.report()
+	}
+	return out
+}
+
+// containers returns all of them, by id.
+func (s *Set) containers() []*container {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := make([]*container, 0, len(s.byID))
+	for _, c := range s.byID {
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b *container) int { return cmp.Compare(a.id, b.id) })
+	return out
+}
+
+// maintainTimeout bounds what one container's upkeep may wait for.
+const maintainTimeout = 30 * time.Second
+
+// Maintain does what is due now and then: it forgets uncommitted blocks that nobody
+// writes any more, closes containers that waited for such, and marks logs that fell
+// silent. Call it each second or so.
+func (s *Set) Maintain(ctx context.Context, now time.Time) error {
+	var errs []error
+	for _, c := range s.containers() {
+		errs = append(errs, s.maintain(ctx, c, now))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Set) maintain(ctx context.Context, c *container, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, maintainTimeout)
+	defer cancel()
+	closed, err := c.maintain(ctx, now)
+	if closed {
+		err = s.removeIfEmpty(ctx, c)
+	}
+	return err
+}
+
+// codeOf chooses the code for a disk's error.
+func codeOf(err error) ozerr.Code {
+	if isFull(err) {
+		return ozerr.DiskFull
+	}
+	return ozerr.DiskFailed
+}

@@ -1,0 +1,120 @@
+package datanode
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/internal/rpc"
+	"github.com/mini-ozone/mini-ozone/proto/dnpb"
+)
+
+// Write implements client.Blocks.
+func (s *Server) Write(ctx context.Context, req *dnpb.WriteRequest, data []byte) error {
+	start := time.Now()
+	err := s.set.Write(ctx, req, data)
+	s.metrics.wrote(req, len(data), start, err)
+	if err != nil {
+		s.log.Debug().Err(err).Str("request", rpc.RequestID(ctx)).Stringer("block", req.GetBlock()).Msg("write")
+	}
+	return err
+}
+
+// Read implements client.Blocks.
+func (s *Server) Read(ctx context.Context, req *dnpb.ReadRequest, buf []byte) (*dnpb.ReadResponse, []byte, error) {
+	start := time.Now()
+	resp, payload, err := s.set.Read(ctx, req, buf)
+	s.metrics.read(len(payload), start, err)
+	if err != nil {
+		s.log.Debug().Err(err).Str("request", rpc.RequestID(ctx)).Stringer("block", req.GetBlock()).Msg("read")
+	}
+	return resp, payload, err
+}
+
+// register makes the methods callable over the network.
+func (s *Server) register(r *rpc.Server) {
+	rpc.Bulk(r, "dn.Write", func(ctx context.Context, req *dnpb.WriteRequest, in []byte) (*dnpb.WriteResponse, rpc.Payload, error) {
+		if err := s.meant(req.GetNode()); err != nil {
+			return nil, rpc.Payload{}, err
+		}
+		return &dnpb.WriteResponse{}, rpc.Payload{}, s.Write(ctx, req, in)
+	})
+	rpc.Bulk(r, "dn.Read", s.readRemote)
+	rpc.Unary(r, "dn.ListBlocks", func(_ context.Context, req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error) {
+		return s.set.List(req)
+	})
+}
+
+// meant refuses a call for another datanode: a client may hold an address that was
+// another's when it heard of it, and a write here would be a replica that om looks
+// for elsewhere.
+func (s *Server) meant(node string) error {
+	if node != "" && node != s.ID() {
+		return ozerr.New(ozerr.WrongNode, "this is datanode %s, not %s", s.ID(), node)
+	}
+	return nil
+}
+
+// readRemote reads into a buffer that is taken back when the reply is sent.
+func (s *Server) readRemote(ctx context.Context, req *dnpb.ReadRequest, _ []byte) (*dnpb.ReadResponse, rpc.Payload, error) {
+	if err := s.meant(req.GetNode()); err != nil {
+		return nil, rpc.Payload{}, err
+	}
+	need, err := s.set.ReadSize(req)
+	if err != nil {
+		return nil, rpc.Payload{}, err
+	}
+	buf, release, err := s.buffers.get(ctx, need)
+	if err != nil {
+		return nil, rpc.Payload{}, err
+	}
+	resp, payload, err := s.Read(ctx, req, buf)
+	if err != nil {
+		release()
+		return nil, rpc.Payload{}, err
+	}
+	return resp, rpc.Payload{Bytes: payload, Release: release}, nil
+}
+
+// maxReply is the largest payload of a reply.
+const maxReply = rpc.MaxPayload
+
+// maxReplies bounds the memory of replies that wait for slow readers.
+const maxReplies = 128 << 20
+
+// buffers are reused reply buffers of a few sizes, bounded in sum.
+type buffers struct {
+	room  *semaphore.Weighted
+	pools []sync.Pool
+}
+
+// bufferSizes: small blocks, a unit, common chunks widened to units, anything.
+var bufferSizes = []int{16 << 10, 256 << 10, 1280 << 10, 4352 << 10, maxReply}
+
+func newBuffers() *buffers {
+	b := &buffers{room: semaphore.NewWeighted(maxReplies), pools: make([]sync.Pool, len(bufferSizes))}
+	for i, size := range bufferSizes {
+		b.pools[i].New = func() any { p := make([]byte, size); return &p }
+	}
+	return b
+}
+
+// get returns a buffer of at least n bytes, waiting for room until ctx ends.
+func (b *buffers) get(ctx context.Context, n int) ([]byte, func(), error) {
+	i := 0
+	for bufferSizes[i] < n {
+		i++
+	}
+	size := int64(bufferSizes[i])
+	if err := b.room.Acquire(ctx, size); err != nil {
+		return nil, nil, ozerr.Wrap(ozerr.Unavailable, err, "too many replies wait to be read")
+	}
+	p := b.pools[i].Get().(*[]byte)
+	return *p, func() {
+		b.pools[i].Put(p)
+		b.room.Release(size)
+	}, nil
+}

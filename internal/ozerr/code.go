@@ -1,0 +1,50 @@
+package ozerr
+
+// Metadata.
+const (
+	VolumeNotFound      Code = "VOLUME_NOT_FOUND"
+	VolumeAlreadyExists Code = "VOLUME_ALREADY_EXISTS"
+	VolumeNotEmpty      Code = "VOLUME_NOT_EMPTY"
+	InvalidVolumeName   Code = "INVALID_VOLUME_NAME"
+
+	BucketNotFound      Code = "BUCKET_NOT_FOUND"
+	BucketAlreadyExists Code = "BUCKET_ALREADY_EXISTS" // somebody else's
+	BucketAlreadyOwned  Code = "BUCKET_ALREADY_OWNED"  // the caller's own (ours; Ozone has one code)
+	BucketNotEmpty      Code = "BUCKET_NOT_EMPTY"      // keys or open uploads
+	InvalidBucketName   Code = "INVALID_BUCKET_NAME"
+	WrongBucketOwner    Code = "WRONG_BUCKET_OWNER" // expected-bucket-owner differs
+
+	KeyNotFound        Code = "KEY_NOT_FOUND"
+	KeyAlreadyExists   Code = "KEY_ALREADY_EXISTS" // rename onto an existing key
+	InvalidKeyName     Code = "INVALID_KEY_NAME"
+	PreconditionFailed Code = "PRECONDITION_FAILED"
+
+	NoSuchUpload     Code = "NO_SUCH_MULTIPART_UPLOAD_ERROR"
+	InvalidPart      Code = "INVALID_PART"
+	InvalidPartOrder Code = "INVALID_PART_ORDER"
+	EntityTooSmall   Code = "ENTITY_TOO_SMALL"
+	BadDigest        Code = "BAD_DIGEST" // a checksum given at Complete differs
+)
+
+// Everything else.
+const (
+	InvalidArgument  Code = "INVALID_ARGUMENT" // a value out of range
+	InvalidRequest   Code = "INVALID_REQUEST"  // a request that makes no sense as a whole
+	NotSupported     Code = "NOT_SUPPORTED_OPERATION"
+	PermissionDenied Code = "PERMISSION_DENIED"
+
+	NotLeader   Code = "NOT_LEADER"  // Detail: the leader's rpc address, if known
+	Unavailable Code = "UNAVAILABLE" // try again later: no quorum, no datanodes, node down, overload
+	Timeout     Code = "TIMEOUT"     // the deadline passed; the outcome may be unknown
+	Canceled    Code = "CANCELED"
+	Internal    Code = "INTERNAL_ERROR"
+
+	ContainerNotFound Code = "CONTAINER_NOT_FOUND"
+	ContainerClosed   Code = "CLOSED_CONTAINER_IO" // takes no more writes
+	BlockNotFound     Code = "NO_SUCH_BLOCK"
+	BlockConflict     Code = "BLOCK_CONFLICT" // other bytes are already there
+	ChecksumMismatch  Code = "CHECKSUM_MISMATCH"
+	WrongNode         Code = "WRONG_NODE" // another datanode answers at the address of the one that was meant
+	DiskFull          Code = "DISK_OUT_OF_SPACE"
+	DiskFailed        Code = "IO_EXCEPTION"
+)

@@ -1,0 +1,143 @@
+package om
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/om/placement"
+	"github.com/mini-ozone/mini-ozone/om/raftnode"
+)
+
+// Config of an om server. An empty address means no listener.
+type Config struct {
+	ID          string // "" is "om1"; stable for ever
+	Dir         string // metadata; required
+	Address     string // rpc, host:port; port 0 picks one
+	HTTPAddress string // web page, metrics, health
+
+	// Peers are all oms of the group, this one included; none: this om alone.
+	Peers      []raftnode.Peer
+	Bootstrap  bool   // see raftnode.Config.Bootstrap; an om alone always does
+	RaftListen string // bind address for the peers
+
+	Replication int // replicas of a block where a bucket says nothing: 1 or 3
+	// MinReplicas a write needs at the least. 0: a majority of the replication.
+	MinReplicas int
+
+	BlockSize      uint64  // most bytes in a block
+	ContainerSize  uint64  // a container takes no more blocks near this
+	CloseThreshold float64 // how near: a part of ContainerSize
+	MinFree        uint64  // a node with less room left gets no new blocks
+
+	Placement placement.Config
+
+	LeaseTTL     time.Duration // a client must begin to write a leased block within
+	AllocateWait time.Duration // how long an allocation waits for datanodes to show up
+
+	DeleteGrace    time.Duration // freed blocks are kept this long for readers under way
+	DeleteInterval time.Duration // how often freed blocks are ordered deleted
+	DeleteLimit    int           // most of them in one go
+	DutyInterval   time.Duration // pace of the leader's background work
+	UploadExpiry   time.Duration // open uploads older than this are aborted
+	UploadInterval time.Duration // how often they are looked for
+	ResultsKept    time.Duration // answers kept for retries of idle clients
+
+	Pprof bool                  // serve /debug/pprof
+	Conf  func(io.Writer) error // writes /conf; nil: none
+
+	// Fatal is called when the log cannot be written. It must end the process;
+	// nil logs the error and exits with status 1.
+	Fatal func(error)
+
+	// Now tells the age of heartbeats; nil is time.Now.
+	Now func() time.Time
+
+	Raft raftnode.Config // tuning; identity, directory and peers are set by Open
+}
+
+// DefaultConfig has Ozone's values where Ozone has them; Dir must be set.
+func DefaultConfig() Config {
+	return Config{
+		ID:             "om1",
+		Address:        "0.0.0.0:9862",
+		HTTPAddress:    "0.0.0.0:9874",
+		RaftListen:     "0.0.0.0:9872",
+		Replication:    3,
+		BlockSize:      256 << 20,
+		ContainerSize:  5 << 30,
+		CloseThreshold: 0.9,
+		MinFree:        64 << 20,
+		Placement:      placement.DefaultConfig(),
+		LeaseTTL:       10 * time.Minute,
+		AllocateWait:   5 * time.Second,
+		DeleteGrace:    5 * time.Minute,
+		DeleteInterval: time.Minute,
+		DeleteLimit:    50_000,
+		DutyInterval:   time.Second,
+		UploadExpiry:   30 * 24 * time.Hour,
+		UploadInterval: 24 * time.Hour,
+		ResultsKept:    24 * time.Hour,
+		Raft:           raftnode.DefaultConfig(),
+	}
+}
+
+// Validate checks ranges and relations.
+func (c *Config) Validate() error {
+	switch {
+	case c.Dir == "":
+		return errors.New("om: a metadata directory must be set (ozone.om.db.dirs or ozone.metadata.dirs)")
+	case c.Replication != 1 && c.Replication != 3:
+		return fmt.Errorf("om: ozone.replication is %d, it must be 1 or 3", c.Replication)
+	case c.MinReplicas < 0 || c.MinReplicas > 3:
+		return fmt.Errorf("om: ozone.replication.min is %d, it must be between 0 and 3", c.MinReplicas)
+	case c.BlockSize == 0 || c.ContainerSize < c.BlockSize:
+		return fmt.Errorf("om: ozone.scm.container.size %d must not be below ozone.scm.block.size %d", c.ContainerSize, c.BlockSize)
+	case c.CloseThreshold <= 0 || c.CloseThreshold > 1:
+		return fmt.Errorf("om: hdds.container.close.threshold %g must be in (0, 1]", c.CloseThreshold)
+	case c.LeaseTTL <= 0 || c.DutyInterval <= 0 || c.UploadInterval <= 0 || c.UploadExpiry <= 0 || c.DeleteInterval <= 0 || c.DeleteLimit <= 0 || c.DeleteGrace < 0:
+		return errors.New("om: intervals must be positive")
+	}
+	return c.Placement.Validate()
+}
+
+// FromConf reads the keys of om.
+func FromConf(k *conf.Config) (Config, error) {
+	c := DefaultConfig()
+	c.ID = k.String("ozone.om.node.id")
+	c.Dir = k.String("ozone.om.db.dirs")
+	if base := k.String("ozone.metadata.dirs"); c.Dir == "" && base != "" {
+		c.Dir = filepath.Join(base, "om")
+	}
+	c.Address = k.String("ozone.om.address")
+	c.HTTPAddress = k.String("ozone.om.http-address")
+	c.RaftListen = net.JoinHostPort("0.0.0.0", strconv.Itoa(k.Int("ozone.om.ratis.port")))
+	c.Replication = k.Int("ozone.server.default.replication")
+	c.MinReplicas = k.Int("ozone.replication.min")
+	c.BlockSize = uint64(k.Size("ozone.scm.block.size"))
+	c.ContainerSize = uint64(k.Size("ozone.scm.container.size"))
+	c.CloseThreshold = k.Float("hdds.container.close.threshold")
+	c.Placement.StaleAfter = k.Duration("ozone.scm.stale.node.interval")
+	c.Placement.DeadAfter = k.Duration("ozone.scm.dead.node.interval")
+	c.DeleteGrace = k.Duration("ozone.om.block.deleting.grace")
+	c.DeleteInterval = k.Duration("ozone.block.deleting.service.interval")
+	c.DeleteLimit = k.Int("ozone.key.deleting.limit.per.task")
+	c.UploadExpiry = k.Duration("ozone.om.open.mpu.expire.threshold")
+	c.UploadInterval = k.Duration("ozone.om.open.mpu.cleanup.service.interval")
+	c.Pprof = k.Bool("hdds.profiler.endpoint.enabled")
+	c.Conf = k.WriteXML
+	return c, c.Validate()
+}
+
+// minReplicas of a write at a replication factor.
+func (c *Config) minReplicas(factor int) int {
+	if c.MinReplicas > 0 {
+		return min(c.MinReplicas, factor)
+	}
+	return factor/2 + 1
+}

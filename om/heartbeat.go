@@ -1,0 +1,85 @@
+package om
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/om/state"
+	"github.com/mini-ozone/mini-ozone/om/table"
+	"github.com/mini-ozone/mini-ozone/proto/dnpb"
+	"github.com/mini-ozone/mini-ozone/proto/ompb"
+)
+
+// maxOrders ride on one reply.
+const maxOrders = 8
+
+// Heartbeat takes a datanode's word ("om.Heartbeat"); every om gets it. The leader
+// registers a new or moved node in the log before it answers, and gives orders. A
+// node of another cluster is refused: its blocks would be strangers here.
+func (s *Server) Heartbeat(ctx context.Context, hb *dnpb.Heartbeat) (*dnpb.HeartbeatReply, error) {
+	if hb.GetNode().GetId() == "" || hb.GetNode().GetAddress() == "" {
+		return nil, ozerr.New(ozerr.InvalidArgument, "a heartbeat needs the node's id and address")
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+	}
+	hb = proto.CloneOf(hb) // it is kept
+	if _, leads := s.node.Leading(); !leads {
+		return s.followerHeartbeat(hb)
+	}
+	t, err := s.tenure(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := sameCluster(hb, t.clusterID); err != nil {
+		return nil, err
+	}
+	if !t.registry.same(hb.Node) {
+		_, err := s.propose(ctx, &ompb.Request{Op: &ompb.Request_RegisterNode{
+			RegisterNode: &ompb.RegisterNode{Node: hb.Node}}})
+		if err != nil {
+			return nil, err
+		}
+		t.registry.put(hb.Node)
+		s.log.Info().Str("node", hb.Node.Id).Str("address", hb.Node.Address).Msg("datanode registered")
+	}
+	reply := &dnpb.HeartbeatReply{ClusterId: t.clusterID, Leader: true}
+	t.orders.done(hb.Node.Id, hb.DoneOrders)
+	reply.WantFullReport = s.view.Heartbeat(hb)
+	reply.Orders = t.orders.pending(hb.Node.Id, time.Now(), maxOrders)
+	return reply, nil
+}
+
+// followerHeartbeat keeps the view warm for the day this om leads. A node the
+// leader has not registered yet must not be in it: it could not be placed on.
+func (s *Server) followerHeartbeat(hb *dnpb.Heartbeat) (*dnpb.HeartbeatReply, error) {
+	var id string
+	var registered bool
+	err := s.node.View(func(tx *table.Txn) error {
+		id, registered = state.ClusterID(tx), table.Nodes.Has(tx, []byte(hb.Node.Id))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := sameCluster(hb, id); err != nil {
+		return nil, err
+	}
+	reply := &dnpb.HeartbeatReply{ClusterId: id, WantFullReport: true}
+	if registered {
+		reply.WantFullReport = s.view.Heartbeat(hb)
+	}
+	return reply, nil
+}
+
+func sameCluster(hb *dnpb.Heartbeat, ours string) error {
+	if hb.ClusterId == "" || ours == "" || hb.ClusterId == ours {
+		return nil
+	}
+	return ozerr.New(ozerr.InvalidRequest, "datanode %s belongs to cluster %s, this is %s", hb.Node.Id, hb.ClusterId, ours)
+}

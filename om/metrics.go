@@ -1,0 +1,119 @@
+package om
+
+import (
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/om/placement"
+	"github.com/mini-ozone/mini-ozone/proto/ompb"
+)
+
+// metrics of one server, in a registry of its own: a process may hold several.
+type metrics struct {
+	registry    *prometheus.Registry
+	requests    *prometheus.CounterVec   // op, code
+	latency     *prometheus.HistogramVec // op
+	badReplicas prometheus.Counter
+	operations  sync.Map // reflect.Type of the operation → *opMetrics
+}
+
+// opMetrics are the series of one operation, looked up once.
+type opMetrics struct {
+	name    string
+	ok      prometheus.Counter
+	latency prometheus.Observer
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ozone_om_requests_total", Help: "Requests by operation and result code."}, []string{"op", "code"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ozone_om_request_seconds", Help: "Time to answer a request.",
+			Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 14)}, []string{"op"}),
+		badReplicas: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ozone_om_bad_replicas_total", Help: "Replicas that clients reported as failed."}),
+	}
+	m.registry.MustRegister(m.requests, m.latency, m.badReplicas)
+	m.gauges(s)
+	return m
+}
+
+// gauges are read when somebody asks.
+func (m *metrics) gauges(s *Server) {
+	gauge := func(name, help string, labels prometheus.Labels, f func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "ozone_om_" + name, Help: help, ConstLabels: labels}, f))
+	}
+	gauge("raft_applied_index", "Last entry of the log applied here.", nil, func() float64 { return float64(s.node.Stats().Applied) })
+	gauge("raft_commit_index", "Last entry known as committed.", nil, func() float64 { return float64(s.node.Stats().Commit) })
+	gauge("raft_marker_index", "A restart replays the log from here.", nil, func() float64 { return float64(s.node.Stats().Marker) })
+	gauge("raft_term", "Raft term.", nil, func() float64 { return float64(s.node.Stats().Term) })
+	gauge("raft_queued", "Requests waiting for the log.", nil, func() float64 { return float64(s.node.Stats().Queued) })
+	gauge("applied_requests", "Requests applied since the start.", nil, func() float64 { return float64(s.node.Stats().Requests) })
+	gauge("leader", "1 on the leader.", nil, func() float64 {
+		if _, ok := s.node.Leading(); ok {
+			return 1
+		}
+		return 0
+	})
+	for _, h := range []placement.Health{placement.Healthy, placement.Stale, placement.Dead} {
+		gauge("datanodes", "Datanodes by health.", prometheus.Labels{"health": string(h)}, func() float64 {
+			n := 0
+			for _, st := range s.view.Nodes() {
+				if st.Health == h {
+					n++
+				}
+			}
+			return float64(n)
+		})
+	}
+	soft := func(f func(*tenure) int) func() float64 {
+		return func() float64 {
+			if t := s.present(); t != nil {
+				return float64(f(t))
+			}
+			return 0
+		}
+	}
+	gauge("open_containers", "Containers that take new blocks (leader).", nil, soft(func(t *tenure) int { return t.alloc.count() }))
+	gauge("pending_orders", "Orders that datanodes have not reported done (leader).", nil, soft(func(t *tenure) int { return t.orders.count() }))
+}
+
+func (m *metrics) request(req *ompb.Request, err error, d time.Duration) {
+	o := m.operation(req)
+	if err == nil {
+		o.ok.Inc()
+	} else {
+		m.requests.WithLabelValues(o.name, string(ozerr.CodeOf(err))).Inc()
+	}
+	o.latency.Observe(d.Seconds())
+}
+
+func (m *metrics) operation(req *ompb.Request) *opMetrics {
+	t := reflect.TypeOf(req.GetOp())
+	if o, ok := m.operations.Load(t); ok {
+		return o.(*opMetrics)
+	}
+	name := opName(req)
+	o, _ := m.operations.LoadOrStore(t, &opMetrics{
+		name: name, ok: m.requests.WithLabelValues(name, "OK"), latency: m.latency.WithLabelValues(name),
+	})
+	return o.(*opMetrics)
+}
+
+// opName is the operation's field name, e.g. "commit_key".
+func opName(req *ompb.Request) string {
+	r := req.ProtoReflect()
+	oneof := r.Descriptor().Oneofs().ByName("op")
+	if field := r.WhichOneof(oneof); field != nil {
+		return strings.ToLower(string(field.Name()))
+	}
+	return "none"
+}

@@ -1,0 +1,190 @@
+// Package om is the metadata server: names, keys, uploads, containers and the
+// register of datanodes. It stamps nothing and decides nothing that the log could
+// not repeat: requests go through om/raftnode to om/state. What lives outside the
+// log is soft and belongs to the leader: leases of blocks, orders to datanodes,
+// background work; see tenure.
+//
+// One process may hold an om beside datanodes and a gateway: Submit and Heartbeat
+// are the very functions that the network calls.
+package om
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/mini-ozone/mini-ozone/internal/rpc"
+	"github.com/mini-ozone/mini-ozone/om/placement"
+	"github.com/mini-ozone/mini-ozone/om/raftnode"
+)
+
+// openTimeout bounds how long Open waits for an om alone to lead.
+const openTimeout = 20 * time.Second
+
+// Server is one om. All methods are safe for concurrent use.
+type Server struct {
+	cfg     Config
+	log     zerolog.Logger
+	node    *raftnode.Node
+	view    *placement.View
+	metrics *metrics
+
+	building chan struct{} // semaphore of one: a tenure is being built
+	tenured  atomic.Pointer[tenure]
+
+	rpc     *rpc.Server
+	rpcL    net.Listener
+	http    *http.Server
+	httpL   net.Listener
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	closing sync.Once
+	closed  error
+}
+
+// Open opens the state in cfg.Dir, starts the listeners and the background work.
+// An om alone serves when Open returns; one of several may have no leader yet.
+func Open(cfg Config, log zerolog.Logger) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: log, building: make(chan struct{}, 1)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.view = placement.NewView(cfg.Placement, cfg.Now)
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open() (err error) {
+	// Listen first: it tells the addresses that others are to be told.
+	if s.rpcL, err = listen(s.cfg.Address); err != nil {
+		return fmt.Errorf("om rpc: %w", err)
+	}
+	if s.httpL, err = listen(s.cfg.HTTPAddress); err != nil {
+		return fmt.Errorf("om http: %w", err)
+	}
+	if s.node, err = raftnode.Open(s.raftConfig()); err != nil {
+		return err
+	}
+	s.metrics = newMetrics(s)
+	if len(s.cfg.Peers) <= 1 {
+		ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
+		defer cancel()
+		if err := s.node.WaitLeader(ctx); err != nil {
+			return fmt.Errorf("om: no leadership: %w", err)
+		}
+		if _, err := s.tenure(ctx); err != nil {
+			return fmt.Errorf("om: first term: %w", err)
+		}
+	}
+	s.serve()
+	s.wg.Go(s.duties)
+	return nil
+}
+
+func listen(addr string) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	return net.Listen("tcp", addr)
+}
+
+func (s *Server) raftConfig() raftnode.Config {
+	rc := s.cfg.Raft
+	rc.ID, rc.Dir, rc.Listen, rc.Log = s.cfg.ID, s.cfg.Dir, s.cfg.RaftListen, s.log
+	rc.Peers, rc.Bootstrap = s.cfg.Peers, s.cfg.Bootstrap
+	if len(rc.Peers) <= 1 {
+		rc.Bootstrap = true
+	}
+	if len(rc.Peers) == 0 {
+		// No address: a client of an om alone needs no hint, and what a wildcard
+		// listener knows of itself would send it astray.
+		rc.Peers = []raftnode.Peer{{ID: s.cfg.ID}}
+	}
+	rc.Fatal = s.cfg.Fatal
+	if rc.Fatal == nil {
+		rc.Fatal = func(err error) {
+			s.log.Error().Err(err).Msg("om cannot go on: its log is not safe")
+			os.Exit(1)
+		}
+	}
+	return rc
+}
+
+func (s *Server) serve() {
+	if s.rpcL != nil {
+		s.rpc = rpc.NewServer(s.log)
+		rpc.Unary(s.rpc, "om.Submit", s.Submit)
+		rpc.Unary(s.rpc, "om.Heartbeat", s.Heartbeat)
+		s.wg.Go(func() {
+			if err := s.rpc.Serve(s.rpcL); err != nil {
+				s.log.Error().Err(err).Msg("om rpc ended")
+			}
+		})
+	}
+	if s.httpL != nil {
+		s.http = &http.Server{Handler: s.webHandler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+		s.wg.Go(func() {
+			if err := s.http.Serve(s.httpL); !errors.Is(err, http.ErrServerClosed) {
+				s.log.Error().Err(err).Msg("om http ended")
+			}
+		})
+	}
+}
+
+// RPCAddr is where the rpc listener is, "" if there is none.
+func (s *Server) RPCAddr() string { return addrOf(s.rpcL) }
+
+// HTTPAddr is where the web listener is, "" if there is none.
+func (s *Server) HTTPAddr() string { return addrOf(s.httpL) }
+
+func addrOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}
+
+// Close takes no more requests, then ends the background work, then leaves the
+// group and closes the state. It returns when every goroutine has ended.
+func (s *Server) Close() error {
+	s.closing.Do(func() {
+		var errs []error
+		if s.rpc != nil {
+			errs = append(errs, s.rpc.Close())
+		} else if s.rpcL != nil {
+			errs = append(errs, s.rpcL.Close())
+		}
+		if s.http != nil {
+			errs = append(errs, s.http.Close())
+		} else if s.httpL != nil {
+			errs = append(errs, s.httpL.Close())
+		}
+		s.cancel()
+		s.wg.Wait()
+		if s.node != nil {
+			errs = append(errs, s.node.Close())
+		}
+		s.closed = errors.Join(errs...)
+	})
+	return s.closed
+}
+
+// Ready returns nil when requests can be answered, here or by a known leader.
+func (s *Server) Ready() error {
+	if _, ok := s.node.Leading(); ok || len(s.cfg.Peers) > 1 && s.node.Leader() != "" {
+		return nil
+	}
+	return errors.New("no leader")
+}

@@ -1,0 +1,99 @@
+package om
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mini-ozone/mini-ozone/proto/dnpb"
+)
+
+// resendAfter is how long an order that was sent waits for its "done" before it
+// is sent again: the reply may have been lost, or the node restarted. Orders are
+// idempotent.
+const resendAfter = 10 * time.Second
+
+// orders are what the leader wants of each datanode. They ride on heartbeat
+// replies until the node reports them done. They are soft: a new leader derives
+// its own from the tables, with ids that no leader used before.
+type orders struct {
+	ids *idRange
+
+	mu     sync.Mutex
+	byNode map[string]map[uint64]*order
+}
+
+type order struct {
+	msg  *dnpb.Order
+	sent time.Time
+	done func()
+}
+
+func newOrders(ids *idRange) *orders {
+	return &orders{ids: ids, byNode: map[string]map[uint64]*order{}}
+}
+
+// give queues an order. done is called once, when the node has reported it.
+func (o *orders) give(ctx context.Context, nodeID string, msg *dnpb.Order, done func()) error {
+	id, err := o.ids.take(ctx, 1)
+	if err != nil {
+		return err
+	}
+	msg.Id = id
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.byNode[nodeID] == nil {
+		o.byNode[nodeID] = map[uint64]*order{}
+	}
+	o.byNode[nodeID][id] = &order{msg: msg, done: done}
+	return nil
+}
+
+// done takes a node's report; ids of another leader's orders are ignored.
+func (o *orders) done(nodeID string, ids []uint64) {
+	var calls []func()
+	o.mu.Lock()
+	for _, id := range ids {
+		if ord := o.byNode[nodeID][id]; ord != nil {
+			delete(o.byNode[nodeID], id)
+			calls = append(calls, ord.done)
+		}
+	}
+	o.mu.Unlock()
+	for _, f := range calls {
+		f()
+	}
+}
+
+// pending returns up to limit orders to send now, oldest first.
+func (o *orders) pending(nodeID string, now time.Time, limit int) []*dnpb.Order {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var due []*order
+	for _, ord := range o.byNode[nodeID] {
+		if ord.sent.IsZero() || now.Sub(ord.sent) >= resendAfter {
+			due = append(due, ord)
+		}
+	}
+	slices.SortFunc(due, func(a, b *order) int { return cmp.Compare(a.msg.Id, b.msg.Id) })
+	due = due[:min(len(due), limit)]
+	out := make([]*dnpb.Order, len(due))
+	for i, ord := range due {
+		ord.sent = now
+		out[i] = ord.msg
+	}
+	return out
+}
+
+// count returns how many orders wait for all nodes together.
+func (o *orders) count() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for _, m := range o.byNode {
+		n += len(m)
+	}
+	return n
+}

@@ -1,0 +1,94 @@
+package raftnode
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+const (
+	markerTick = time.Second
+	spoolKept  = 10 * time.Minute
+)
+
+// markerLoop keeps the replay after a crash short: after MarkerEntries applied
+// entries, or MarkerPeriod with any, it makes the table durable and lets raft cut
+// its log.
+func (n *Node) markerLoop() {
+	tick := time.NewTicker(markerTick)
+	defer tick.Stop()
+	lastIndex, lastTime := n.fsm.applied.get(), time.Now()
+	spoolDue := time.Now().Add(spoolKept)
+	for {
+		select {
+		case <-tick.C:
+		case <-n.stop:
+			return
+		}
+		now := time.Now()
+		if now.After(spoolDue) {
+			spoolDue = now.Add(spoolKept)
+			if err := n.snaps.dropSpool(); err != nil {
+				n.log.Warn().Err(err).Msg("drop snapshot spool")
+			}
+		}
+		applied := n.fsm.applied.get()
+		fresh := applied - min(lastIndex, applied)
+		if fresh == 0 || fresh < n.cfg.MarkerEntries && now.Sub(lastTime) < n.cfg.MarkerPeriod {
+			continue
+		}
+		lastIndex, lastTime = applied, now
+		if err := n.Mark(); err != nil {
+			n.log.Warn().Err(err).Msg("durable marker not made, will be tried again")
+		}
+	}
+}
+
+// Mark makes everything applied durable and cuts the log behind it. It is what
+// raft calls a snapshot.
+func (n *Node) Mark() error {
+	err := n.raft.Snapshot().Error()
+	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		return nil
+	}
+	return err
+}
+
+// index of the marker, 0 if there is none.
+func (s *snapshots) index() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.marker == nil {
+		return 0
+	}
+	return s.marker.Meta.Index
+}
+
+// stallLoop watches the log's writes. A voter whose disk hangs keeps sending
+// heartbeats, so its peers would wait for ever: it ends itself instead. A node
+// without peers has nobody to hand over to; it only says so.
+func (n *Node) stallLoop() {
+	if n.cfg.StallLimit <= 0 {
+		return
+	}
+	tick := time.NewTicker(n.cfg.StallLimit / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-n.stop:
+			return
+		}
+		d := n.logs.stalled(time.Now())
+		if d < n.cfg.StallLimit/4 {
+			continue
+		}
+		n.log.Warn().Dur("for", d).Msg("a write of the raft log hangs")
+		if d >= n.cfg.StallLimit && !n.alone() {
+			n.cfg.Fatal(fmt.Errorf("a write of the raft log hangs for %s", d))
+			return
+		}
+	}
+}

@@ -1,0 +1,251 @@
+package state
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/om/table"
+	"github.com/mini-ozone/mini-ozone/proto/commonpb"
+	"github.com/mini-ozone/mini-ozone/proto/ompb"
+)
+
+// MaxFreed is how many blocks the requests of one raft entry may free. It bounds memory and
+// time of one transaction; what would go beyond is answered UNAVAILABLE and is to
+// be tried again.
+const MaxFreed = 200_000
+
+// MaxOwned is the same for blocks that get a further owner by a copy or another by a rename.
+const MaxOwned = 200_000
+
+// maxPartBlocks keeps a part row well below a row's limit.
+const maxPartBlocks = 8192
+
+// blockRow is what a block's row says: how many keys and parts hold it, and how many
+// bytes the stored block has.
+type blockRow struct {
+	refs   uint32
+	length uint64
+}
+
+// owner names a key or a part in owner rows.
+type owner []byte
+
+func keyOwner(bucket uint64, key string) owner {
+	return append([]byte{'K'}, table.ObjectKey(bucket, key)...)
+}
+
+func partOwner(upload []byte, number uint32) owner {
+	return append([]byte{'P'}, table.PartKey(upload, number)...)
+}
+
+type blockID struct{ container, local uint64 }
+
+func idOf(b *commonpb.Block) blockID {
+	return blockID{b.GetId().GetContainer(), b.GetId().GetLocal()}
+}
+
+func (id blockID) key() []byte { return table.BlockKey(id.container, id.local) }
+
+func (c *call) blockRow(id blockID) (row blockRow, ok bool) {
+	v, ok := table.Blocks.Get(c.tx, id.key())
+	if !ok {
+		return row, false
+	}
+	if row, ok = decodeBlockRow(v); !ok {
+		c.tx.Fail(errors.Join(table.ErrCorrupt, errors.New("block row")))
+	}
+	return row, ok
+}
+
+func decodeBlockRow(v []byte) (blockRow, bool) {
+	if len(v) != 12 {
+		return blockRow{}, false
+	}
+	return blockRow{binary.BigEndian.Uint32(v), binary.BigEndian.Uint64(v[4:])}, true
+}
+
+func (c *call) putBlockRow(id blockID, row blockRow) {
+	v := binary.BigEndian.AppendUint32(nil, row.refs)
+	table.Blocks.Put(c.tx, id.key(), binary.BigEndian.AppendUint64(v, row.length))
+}
+
+// distinct returns the stored blocks in bs, each once, in order. Slices of a block
+// may occur many times in one object.
+func distinct(bs []*commonpb.Block) []*commonpb.Block {
+	if len(bs) < 2 {
+		return bs
+	}
+	seen := make(map[blockID]bool, len(bs))
+	out := make([]*commonpb.Block, 0, len(bs))
+	for _, b := range bs {
+		if id := idOf(b); !seen[id] {
+			seen[id] = true
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// checkBlocks decides whether a writer may refer to these blocks for an object of this
+// size: whole blocks nobody has yet, in containers that exist. With share (parts: an
+// upload-part-copy), also blocks and slices of blocks that somebody still has.
+func (c *call) checkBlocks(bs []*commonpb.Block, size uint64, share bool) error {
+	if err := checkPieces(bs, size); err != nil {
+		return err
+	}
+	known := make(map[uint64]bool)
+	for _, b := range bs {
+		id := idOf(b)
+		if !known[id.container] {
+			if !table.Containers.Has(c.tx, table.U64(id.container)) {
+				return ozerr.New(ozerr.ContainerNotFound, "container %d does not exist", id.container)
+			}
+			known[id.container] = true
+		}
+		row, ok := c.blockRow(id)
+		switch whole := b.Offset == 0 && b.Length == b.BlockLength; {
+		case !ok && whole:
+		case !ok:
+			return ozerr.New(ozerr.InvalidRequest, "a piece of block %d/%d, which nobody has", id.container, id.local)
+		case row.refs == 0:
+			return ozerr.New(ozerr.InvalidRequest, "block %d/%d was deleted", id.container, id.local)
+		case !share:
+			return ozerr.New(ozerr.InvalidRequest, "block %d/%d is another object's", id.container, id.local)
+		case row.length != b.BlockLength:
+			return ozerr.New(ozerr.InvalidRequest, "block %d/%d has %d bytes, not %d", id.container, id.local, row.length, b.BlockLength)
+		}
+	}
+	return nil
+}
+
+// checkPieces: the pieces lie within their blocks, make up the size, and no two whole
+// pieces contradict each other on a block's length.
+func checkPieces(bs []*commonpb.Block, size uint64) error {
+	var sum uint64
+	lengths := make(map[blockID]uint64, len(bs))
+	for _, b := range bs {
+		id := idOf(b)
+		if b.Offset > b.BlockLength || b.Length > b.BlockLength-b.Offset || b.Length == 0 || b.Length > size-sum {
+			return ozerr.New(ozerr.InvalidRequest, "block %d/%d: bytes %d+%d of %d don't fit", id.container, id.local, b.Offset, b.Length, b.BlockLength)
+		}
+		if l, ok := lengths[id]; ok && l != b.BlockLength {
+			return ozerr.New(ozerr.InvalidRequest, "block %d/%d has two lengths", id.container, id.local)
+		}
+		lengths[id] = b.BlockLength
+		sum += b.Length
+	}
+	if sum != size {
+		return ozerr.New(ozerr.InvalidRequest, "the blocks hold %d bytes of %d", sum, size)
+	}
+	return nil
+}
+
+// own makes o an owner of the blocks.
+func (c *call) own(o owner, bs []*commonpb.Block) {
+	for _, b := range distinct(bs) {
+		id := idOf(b)
+		row := append(id.key(), o...)
+		r, known := c.blockRow(id)
+		if known && table.Owners.Has(c.tx, row) { // a block without a row has no owners
+			continue
+		}
+		table.Owners.Put(c.tx, row, nil)
+		c.putBlockRow(id, blockRow{r.refs + 1, b.BlockLength})
+	}
+}
+
+// disown takes the blocks from o, except those in keep; what nobody owns then is deleted.
+func (c *call) disown(o owner, bs, keep []*commonpb.Block) {
+	kept := make(map[blockID]bool, len(keep))
+	for _, b := range keep {
+		kept[idOf(b)] = true
+	}
+	for _, b := range distinct(bs) {
+		id := idOf(b)
+		row := append(id.key(), o...)
+		if kept[id] || !table.Owners.Has(c.tx, row) {
+			continue
+		}
+		table.Owners.Delete(c.tx, row)
+		r, ok := c.blockRow(id)
+		if !ok || r.refs == 0 {
+			c.tx.Fail(errors.Join(table.ErrCorrupt, errors.New("an owned block has no row")))
+			return
+		}
+		r.refs--
+		c.putBlockRow(id, r)
+		if r.refs == 0 {
+			c.free(id, r.length)
+		}
+	}
+}
+
+func (c *call) free(id blockID, length uint64) {
+	d := &ompb.DeletedBlock{
+		Index: c.index, Ordinal: c.tx.Ordinal(c.index), Length: length, DeletedNs: c.now(),
+		Id: &commonpb.BlockID{Container: id.container, Local: id.local},
+	}
+	table.Deleted.Put(c.tx, table.DeletedKey(d.Index, d.Ordinal), d)
+}
+
+// roomToFree is an error when this raft entry has freed so much that n more blocks
+// must wait for another.
+func (c *call) roomToFree(n int) error {
+	if used := int(c.tx.Ordinals(c.index)); used > 0 && used+n > MaxFreed {
+		return ozerr.New(ozerr.Unavailable, "too many blocks to delete at once, try again")
+	}
+	return nil
+}
+
+// roomToOwn is an error when this raft entry has given so many blocks new owners that n
+// more must wait for another.
+func (c *call) roomToOwn(n int) error {
+	if used := c.tx.Charge(c.index, 0); used > 0 && used+n > MaxOwned {
+		return ozerr.New(ozerr.Unavailable, "too many blocks to copy at once, try again")
+	}
+	c.tx.Charge(c.index, n)
+	return nil
+}
+
+func (c *call) forgetDeletedBlocks(r *ompb.ForgetDeletedBlocks) (*ompb.Response, error) {
+	for _, f := range r.Blocks {
+		key := table.DeletedKey(f.Index, f.Ordinal)
+		d := table.Deleted.Get(c.tx, key)
+		if d == nil {
+			continue
+		}
+		table.Deleted.Delete(c.tx, key)
+		table.Blocks.Delete(c.tx, table.BlockKey(d.GetId().GetContainer(), d.GetId().GetLocal()))
+	}
+	return nil, nil
+}
+
+// DeletedBlocks calls f for the deleted rows from (index, ordinal) on, in the order they
+// were freed, until f returns false.
+func DeletedBlocks(tx *table.Txn, index uint64, ordinal uint32, f func(*ompb.DeletedBlock) bool) {
+	table.Deleted.Scan(tx, nil, table.DeletedKey(index, ordinal), func(_ []byte, d *ompb.DeletedBlock) bool {
+		return f(d)
+	})
+}
+
+// BlockOwned tells whether any key or part has the block.
+func BlockOwned(tx *table.Txn, id *commonpb.BlockID) bool {
+	c := &call{tx: tx}
+	row, _ := c.blockRow(blockID{id.GetContainer(), id.GetLocal()})
+	return row.refs > 0
+}
+
+// BlocksOf calls f for each block of the container that is owned, or freed and not
+// yet forgotten, in order of local ids from `from` on, until f returns false.
+func BlocksOf(tx *table.Txn, container, from uint64, f func(id *commonpb.BlockID, length uint64, freed bool) bool) {
+	table.Blocks.Scan(tx, table.U64(container), table.BlockKey(container, from), func(key, v []byte) bool {
+		row, ok := decodeBlockRow(v)
+		if !ok {
+			tx.Fail(errors.Join(table.ErrCorrupt, errors.New("block row")))
+			return false
+		}
+		id := &commonpb.BlockID{Container: container, Local: binary.BigEndian.Uint64(key[8:])}
+		return f(id, row.length, row.refs == 0)
+	})
+}

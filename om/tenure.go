@@ -1,0 +1,179 @@
+package om
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/om/state"
+	"github.com/mini-ozone/mini-ozone/om/table"
+	"github.com/mini-ozone/mini-ozone/proto/commonpb"
+	"github.com/mini-ozone/mini-ozone/proto/dnpb"
+	"github.com/mini-ozone/mini-ozone/proto/ompb"
+)
+
+// tenure is what a leader keeps in memory for one term. A new term builds a new
+// one from the tables, so nothing in it can be left over from before.
+type tenure struct {
+	term      uint64
+	since     time.Time
+	clusterID string
+
+	registry *registry
+	alloc    *allocator
+	closer   *closer
+	orders   *orders
+	sweeper  *sweeper
+}
+
+// tenure returns the present one. Errors: NotLeader and those of Propose.
+func (s *Server) tenure(ctx context.Context) (*tenure, error) {
+	if t := s.present(); t != nil {
+		return t, nil
+	}
+	select {
+	case s.building <- struct{}{}:
+		defer func() { <-s.building }()
+	case <-ctx.Done():
+		return nil, ozerr.Wrap(ozerr.Timeout, ctx.Err(), "waiting for the leader to be ready")
+	}
+	if t := s.present(); t != nil {
+		return t, nil
+	}
+	t, err := s.newTenure(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.tenured.Store(t)
+	return t, nil
+}
+
+// present returns the tenure of the term this om leads in, or nil.
+func (s *Server) present() *tenure {
+	term, ok := s.node.Leading()
+	if t := s.tenured.Load(); ok && t != nil && t.term == term {
+		return t
+	}
+	return nil
+}
+
+func (s *Server) newTenure(ctx context.Context) (*tenure, error) {
+	// Also waits for a leader that has only just been elected.
+	if err := s.node.ReadIndex(ctx); err != nil {
+		return nil, err
+	}
+	term, ok := s.node.Leading()
+	if !ok {
+		return nil, ozerr.New(ozerr.NotLeader, "leadership changed")
+	}
+	t := &tenure{term: term, since: time.Now()}
+	if err := s.nameCluster(ctx, t); err != nil {
+		return nil, err
+	}
+	t.registry = &registry{nodes: map[string]*commonpb.Node{}}
+	t.orders = newOrders(&idRange{kind: "order", step: 10_000, propose: s.propose})
+	t.alloc = newAllocator(&s.cfg, s.view, &idRange{kind: "block", step: 100_000, propose: s.propose}, s.propose)
+	t.closer = newCloser(s.view, t.registry, t.orders, s.propose)
+	t.sweeper = newSweeper(&s.cfg, t.registry, t.orders, s.propose)
+	err := s.node.View(func(tx *table.Txn) error {
+		state.Nodes(tx, func(n *ompb.NodeInfo) bool {
+			t.registry.put(n.Node)
+			return true
+		})
+		state.Containers(tx, func(c *ompb.ContainerInfo) bool {
+			switch dnpb.ContainerState(c.State) {
+			case dnpb.ContainerState_OPEN:
+				t.alloc.add(c, t.registry.find(c.Nodes))
+			case dnpb.ContainerState_CLOSING:
+				t.closer.add(c)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the tables: %w", err)
+	}
+	s.log.Info().Uint64("term", term).Str("cluster", t.clusterID).Int("nodes", t.registry.count()).
+		Int("open_containers", t.alloc.count()).Msg("leader is ready")
+	return t, nil
+}
+
+// nameCluster gives a new cluster its id.
+func (s *Server) nameCluster(ctx context.Context, t *tenure) error {
+	id, err := s.clusterID()
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		_, err := s.propose(ctx, &ompb.Request{Op: &ompb.Request_InitCluster{
+			InitCluster: &ompb.InitCluster{ClusterId: "CID-" + uuid.NewString()}}})
+		if err != nil {
+			return fmt.Errorf("name the cluster: %w", err)
+		}
+		if id, err = s.clusterID(); err != nil {
+			return err
+		}
+	}
+	t.clusterID = id
+	return nil
+}
+
+// clusterID as applied here, "" before the first leader gave one.
+func (s *Server) clusterID() (id string, err error) {
+	err = s.node.View(func(tx *table.Txn) error {
+		id = state.ClusterID(tx)
+		return nil
+	})
+	return id, err
+}
+
+// registry is the leader's copy of the registered nodes.
+type registry struct {
+	mu    sync.Mutex
+	nodes map[string]*commonpb.Node
+}
+
+func (r *registry) put(n *commonpb.Node) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.nodes[n.GetId()] = n
+}
+
+// has tells whether the node is registered.
+func (r *registry) has(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nodes[id] != nil
+}
+
+// same tells whether the node is registered exactly so.
+func (r *registry) same(n *commonpb.Node) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return proto.Equal(r.nodes[n.Id], n)
+}
+
+// find returns the nodes of these ids, without those not registered.
+func (r *registry) find(ids []string) []*commonpb.Node {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]*commonpb.Node, 0, len(ids))
+	for _, id := range ids {
+		if n := r.nodes[id]; n != nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func (r *registry) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.nodes)
+}

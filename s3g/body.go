@@ -1,0 +1,78 @@
+package s3g
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/mini-ozone/mini-ozone/s3g/s3err"
+)
+
+// body is the request body with a rolling deadline: a client that sends nothing
+// for the stall time, or less than minRate over it, is shed. Only time spent
+// waiting for the client counts, not the time we take to store.
+type body struct {
+	io.ReadCloser
+	control *http.ResponseController
+	stall   time.Duration
+
+	deadline time.Time     // of the connection, as last set
+	waited   time.Duration // for the client, in this window
+	got      int64         // bytes in this window
+}
+
+// newBody wraps r's body; an empty one stays as it is. net/http reads what a
+// handler left of a body before it sends the answer, and would wait for ever: so
+// the deadline counts from now. It must not end a long download, though; nobody
+// wants a body of GET, and it is left unread where the connection ends.
+func newBody(r *http.Request, w http.ResponseWriter, cfg Config) io.ReadCloser {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return r.Body
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		w.Header()["Connection"] = []string{"close"}
+		return r.Body
+	}
+	b := &body{ReadCloser: r.Body, control: http.NewResponseController(w), stall: cfg.StallTimeout}
+	b.extend(time.Now())
+	return b
+}
+
+// extend gives the client the stall time from now, unless it has half of it left.
+func (b *body) extend(now time.Time) {
+	if b.deadline.Sub(now) < b.stall/2 {
+		b.deadline = now.Add(b.stall)
+		_ = b.control.SetReadDeadline(b.deadline) // a recorder in tests has none
+	}
+}
+
+// Read reads from the client. Too slow a client is RequestTimeout.
+func (b *body) Read(p []byte) (int, error) {
+	start := time.Now()
+	b.extend(start)
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case err == nil:
+		return n, b.account(n, time.Since(start))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return n, s3err.RequestTimeout.Wrap(err)
+	}
+	// The connection may have another request, and the storing may take its time.
+	_ = b.control.SetReadDeadline(time.Time{})
+	return n, err
+}
+
+func (b *body) account(n int, waited time.Duration) error {
+	b.waited += waited
+	b.got += int64(n)
+	if b.waited < b.stall {
+		return nil
+	}
+	if b.got < int64(b.waited.Seconds())*minRate {
+		return s3err.RequestTimeout
+	}
+	b.waited, b.got = 0, 0
+	return nil
+}

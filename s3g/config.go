@@ -1,0 +1,100 @@
+package s3g
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/internal/daemon"
+)
+
+// Config of a gateway. DefaultConfig has the defaults.
+type Config struct {
+	HTTPAddress  string // S3; "" is no listener, port 0 picks one
+	AdminAddress string // health, metrics, configuration; the same
+
+	// Domains under which a bucket is the first part of the host name. A host
+	// under none of them is addressed in path style.
+	Domains []string
+	// Region is where buckets say they are when their creator said nothing.
+	Region string
+	// RecreateConflict makes creating one's own bucket again 409
+	// BucketAlreadyOwnedByYou, as Ozone does now, instead of AWS us-east-1's 200.
+	RecreateConflict bool
+	// AccessLog logs every request at info level; off, only at debug level.
+	// Failures of ours are always logged.
+	AccessLog bool
+
+	MaxInFlight  int           // requests in work at once; more wait for QueueTimeout, then get 503 SlowDown
+	QueueTimeout time.Duration // how long
+	StallTimeout time.Duration // a client that moves no byte for so long, or less than 1 KiB/s, is shed
+
+	ReadHeaderTimeout time.Duration // for the head of a request
+	IdleTimeout       time.Duration // of a kept-alive connection; longer than goofys' 90 s
+	MaxHeaderBytes    int           // of the head of a request
+	StopTimeout       time.Duration // for requests in work when the gateway stops
+
+	Conf  func(io.Writer) error // writes the effective configuration, for /conf; may be nil
+	Pprof bool                  // serve profiles on the admin address
+}
+
+// DefaultConfig is the configuration of a gateway nobody has configured.
+func DefaultConfig() Config {
+	return Config{
+		HTTPAddress:       "0.0.0.0:9878",
+		AdminAddress:      "0.0.0.0:19878",
+		Region:            "us-east-1",
+		MaxInFlight:       1024,
+		QueueTimeout:      time.Second,
+		StallTimeout:      time.Minute,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		StopTimeout:       10 * time.Second,
+	}
+}
+
+// Validate says what is wrong with the settings.
+func (c Config) Validate() error {
+	switch {
+	case c.MaxInFlight < 1:
+		return fmt.Errorf("s3g: MaxInFlight %d is below 1", c.MaxInFlight)
+	case c.MaxHeaderBytes < 8<<10:
+		return fmt.Errorf("s3g: MaxHeaderBytes %d is below 8 KiB, which S3 allows", c.MaxHeaderBytes)
+	case c.StallTimeout <= 0 || c.ReadHeaderTimeout <= 0 || c.IdleTimeout <= 0 || c.QueueTimeout < 0 || c.StopTimeout < 0:
+		return errors.New("s3g: a timeout is not positive")
+	case !plausibleRegion(c.Region) || c.Region == "":
+		return fmt.Errorf("s3g: region %q is not one", c.Region)
+	}
+	for _, d := range c.Domains {
+		if d == "" || d != strings.ToLower(d) || strings.Trim(d, ".") != d || strings.ContainsAny(d, ":/ ") {
+			return fmt.Errorf("s3g: domain %q is not a host name in lower case", d)
+		}
+	}
+	return nil
+}
+
+// FromConf reads the gateway's keys. Secure mode is refused: a gateway that was
+// told to be secure must not start open.
+func FromConf(c *conf.Config) (Config, error) {
+	if c.Bool("ozone.security.enabled") {
+		return Config{}, fmt.Errorf("s3g: %w", daemon.ErrNoSecureMode)
+	}
+	cfg := DefaultConfig()
+	cfg.HTTPAddress = c.String("ozone.s3g.http-address")
+	cfg.AdminAddress = c.String("ozone.s3g.webadmin.http-address")
+	for _, d := range c.Strings("ozone.s3g.domain.name") {
+		cfg.Domains = append(cfg.Domains, strings.ToLower(strings.Trim(d, ".")))
+	}
+	cfg.Region = c.String("mini.s3g.region")
+	cfg.RecreateConflict = c.Bool("ozone.s3g.bucket.recreate.conflict")
+	cfg.AccessLog = c.Bool("mini.s3g.access.log")
+	cfg.MaxInFlight = c.Int("mini.s3g.requests.max")
+	cfg.StallTimeout = c.Duration("mini.s3g.stall.timeout")
+	cfg.Conf = c.WriteXML
+	cfg.Pprof = c.Bool("hdds.profiler.endpoint.enabled")
+	return cfg, cfg.Validate()
+}

@@ -1,0 +1,236 @@
+package s3g
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"net/textproto"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/rs/zerolog"
+
+	"github.com/mini-ozone/mini-ozone/client"
+	"github.com/mini-ozone/mini-ozone/internal/rpc"
+	"github.com/mini-ozone/mini-ozone/s3g/s3err"
+	"github.com/mini-ozone/mini-ozone/s3g/sigv4"
+)
+
+// gateway is the S3 API as an http.Handler.
+type gateway struct {
+	cfg     Config
+	buckets Buckets
+	objects Objects
+	uploads Uploads
+	log     zerolog.Logger
+	metrics *metrics
+	now     func() time.Time
+
+	rows      []row
+	selectors map[string]bool
+	router    *mux.Router
+	slots     chan struct{} // one for each request in work
+}
+
+func newGateway(cfg Config, store Store, m *metrics, log zerolog.Logger) *gateway {
+	g := &gateway{
+		cfg: cfg, buckets: store, objects: store, uploads: store, log: log, metrics: m, now: time.Now,
+		rows:  routes(),
+		slots: make(chan struct{}, cfg.MaxInFlight),
+	}
+	for i := range g.rows {
+		g.rows[i].metrics = m.operation(g.rows[i].op)
+	}
+	g.selectors = selectors(g.rows)
+	g.router = g.newRouter()
+	return g
+}
+
+// ServeHTTP is the way of every request: id, slot, address, route, answer, log.
+func (g *gateway) ServeHTTP(hw http.ResponseWriter, hr *http.Request) {
+	r := &request{Request: hr, ID: newRequestID(), Start: g.now()}
+	w := newWriter(hw)
+	if trap100(hr) {
+		hw.WriteHeader(http.StatusContinue) // before any header is set: they would go with it
+	}
+	w.standardHeaders(r.ID)
+	defer g.finish(w, r)
+	if !g.enter(hr.Context()) {
+		g.reply(w, r, s3err.SlowDown)
+		return
+	}
+	defer g.leave()
+	ctx := rpc.WithRequestID(hr.Context(), r.ID)
+	r.Request = hr.WithContext(context.WithValue(ctx, requestKey{}, r))
+	r.Body = newBody(r.Request, hw, g.cfg)
+	if err := g.locate(r); err != nil {
+		g.reply(w, r, err)
+		return
+	}
+	var m mux.RouteMatch
+	g.router.Match(r.Request, &m)
+	m.Handler.ServeHTTP(w, r.Request)
+}
+
+// serve is the mux handler of a row: authenticate once, check the query, do it.
+func (row *row) serve(g *gateway) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		r := requestOf(hr.Context())
+		r.row = row
+		if err := g.perform(w, r); err != nil {
+			g.reply(w.(*writer), r, err)
+		}
+	})
+}
+
+func (g *gateway) perform(w http.ResponseWriter, r *request) error {
+	if err := g.authenticate(r); err != nil {
+		return err
+	}
+	if r.row.handle == nil {
+		return notImplemented(r.row.op)
+	}
+	if err := r.row.checkParams(r.Query, r.Method); err != nil {
+		return err
+	}
+	return r.row.handle(g, w, r)
+}
+
+// authenticate finds out who asks. Open mode takes everybody's word, anonymous
+// included, but not a signature that makes no sense or has expired.
+func (g *gateway) authenticate(r *request) (err error) {
+	if r.Auth, err = sigv4.Parse(r.Request, r.Start); err != nil {
+		return err
+	}
+	switch r.Auth.Kind {
+	case sigv4.QueryV4, sigv4.QueryV2:
+		if err := hoist(r); err != nil {
+			return err
+		}
+	}
+	r.Request = r.WithContext(client.WithCaller(r.Context(), text(r.Auth.AccessKey)))
+	return nil
+}
+
+// hoist makes headers of the x-amz-* parameters of a presigned URL, where SDKs
+// put the headers they want signed. A header that is there wins. What could not
+// have come as a header is refused: it could not be sent back as one.
+func hoist(r *request) error {
+	for name, values := range r.Query {
+		if len(name) <= 6 || !strings.EqualFold(name[:6], "x-amz-") || signatureParam(name) {
+			continue
+		}
+		if strings.EqualFold(name, "x-amz-copy-source") { // the route has been chosen without it
+			return s3err.NotImplemented.With("x-amz-copy-source as a query parameter is not implemented. Send it as a header.")
+		}
+		if !headerName(name) || slices.ContainsFunc(values, func(v string) bool { return !headerText(v) }) {
+			return s3err.Argument(name, values[0], "Header value cannot be represented.")
+		}
+		if key := textproto.CanonicalMIMEHeaderKey(name); r.Header[key] == nil {
+			r.Header[key] = values
+		}
+	}
+	return nil
+}
+
+func signatureParam(name string) bool {
+	switch strings.ToLower(name) {
+	case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders",
+		"x-amz-signature", "x-amz-security-token":
+		return true
+	}
+	return false
+}
+
+// respond is the mux handler of the router's own answers: no row fits.
+func (g *gateway) respond(why func(r *request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		r := requestOf(hr.Context())
+		err := g.authenticate(r)
+		if err == nil {
+			err = why(r)
+		}
+		g.reply(w.(*writer), r, err)
+	})
+}
+
+// enter takes a slot, waiting a little; false means there is none.
+func (g *gateway) enter(ctx context.Context) bool {
+	select {
+	case g.slots <- struct{}{}:
+		g.metrics.inFlight.Inc()
+		return true
+	default:
+	}
+	t := time.NewTimer(g.cfg.QueueTimeout)
+	defer t.Stop()
+	select {
+	case g.slots <- struct{}{}:
+		g.metrics.inFlight.Inc()
+		return true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+func (g *gateway) leave() {
+	g.metrics.inFlight.Dec()
+	<-g.slots
+}
+
+// finish is deferred: it turns a panic into a 500, counts and logs.
+func (g *gateway) finish(w *writer, r *request) {
+	broken := false
+	if p := recover(); p != nil {
+		broken = w.status != 0
+		if p != http.ErrAbortHandler { //nolint:errorlint // the value net/http compares
+			g.log.Error().Str("request_id", r.ID).Str("op", r.operation()).Interface("panic", p).
+				Bytes("stack", debug.Stack()).Msg("handler panicked")
+			g.reply(w, r, s3err.InternalError)
+		}
+	}
+	g.record(w, r)
+	if broken || w.abort {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// reply writes the answer to a request that failed. When a part of another
+// answer has left, the connection is broken instead.
+func (g *gateway) reply(w *writer, r *request, err error) {
+	r.err = err
+	if w.status != 0 {
+		w.abort = true
+		return
+	}
+	var told *s3err.Error
+	if r.Context().Err() != nil && !errors.As(err, &told) { // the client has gone, that is all that failed
+		w.abort = true
+		return
+	}
+	writeError(w, r, err)
+}
+
+// newRequestID is 16 hex digits in capitals, as AWS's are. It need not be secret.
+func newRequestID() string {
+	const digits = "0123456789ABCDEF"
+	var id [16]byte
+	v := rand.Uint64()
+	for i := range id {
+		id[i] = digits[v&15]
+		v >>= 4
+	}
+	return string(id[:])
+}
+
+// trap100 finds requests that wait for "100 Continue" in vain: net/http ignores
+// Expect when the body is empty, and botocore then hangs for 60 s on the next
+// request of the connection.
+func trap100(r *http.Request) bool {
+	return r.ContentLength == 0 && strings.EqualFold(r.Header.Get("Expect"), "100-continue")
+}

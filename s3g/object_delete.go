@@ -1,0 +1,131 @@
+package s3g
+
+import (
+	"net/http"
+
+	"github.com/mini-ozone/mini-ozone/client"
+	"github.com/mini-ozone/mini-ozone/s3g/payload"
+	"github.com/mini-ozone/mini-ozone/s3g/s3err"
+	"github.com/mini-ozone/mini-ozone/s3g/s3xml"
+)
+
+const (
+	maxDeleteKeys = 1000
+	maxXML        = 2 << 20 // bytes of a request document
+)
+
+// deleteObject answers DELETE of an object; one that is not there is deleted.
+func (g *gateway) deleteObject(w http.ResponseWriter, r *request) error {
+	key := client.DeleteKey{Key: r.Key}
+	if v := r.Header["If-Match"]; v != nil {
+		if key.Condition.IfMatch = etags(v); len(key.Condition.IfMatch) != 1 {
+			return s3err.InvalidRequest.With("If-Match must be one entity tag")
+		}
+	}
+	for _, name := range []string{"X-Amz-If-Match-Last-Modified-Time", "X-Amz-If-Match-Size"} {
+		if r.Header[name] != nil { // AWS has them for directory buckets only
+			return s3err.NotImplemented.WithField("Header", name)
+		}
+	}
+	results, err := g.objects.DeleteObjects(r.Context(), r.bucketRef(), []client.DeleteKey{key}, r.expectedOwner())
+	if err != nil {
+		return err
+	}
+	if err := results[0].Err; err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// deleteObjects answers POST ?delete: up to 1000 keys, each with its own outcome.
+func (g *gateway) deleteObjects(w http.ResponseWriter, r *request) error {
+	req, err := readDelete(r)
+	if err != nil {
+		return err
+	}
+	answers := make([]s3xml.DeleteError, len(req.Objects)) // by position; Code "" is success
+	var keys []client.DeleteKey
+	var at []int // position of each of keys
+	for i, o := range req.Objects {
+		answers[i].Key = *o.Key
+		key, err := deleteKey(o)
+		if err != nil {
+			answers[i].Code, answers[i].Message = err.Code, err.Message
+			continue
+		}
+		keys, at = append(keys, key), append(at, i)
+	}
+	results, err := g.objects.DeleteObjects(r.Context(), r.bucketRef(), keys, r.expectedOwner())
+	if err != nil {
+		return err
+	}
+	for i, res := range results {
+		if res.Err != nil {
+			e := translate(r, res.Err)
+			answers[at[i]].Code, answers[at[i]].Message = e.Code, e.Message
+		}
+	}
+	return writeXML(w, deleteResult(answers, req.Quiet))
+}
+
+// readDelete reads and checks the document. Like AWS it wants a digest of it.
+func readDelete(r *request) (*s3xml.Delete, error) {
+	if !payload.HasDigest(r.Header) {
+		return nil, s3err.InvalidRequest.With("Missing required header for this request: Content-MD5")
+	}
+	req := new(s3xml.Delete)
+	if err := readXML(r, req); err != nil {
+		return nil, err
+	}
+	if len(req.Objects) == 0 || len(req.Objects) > maxDeleteKeys {
+		return nil, s3err.MalformedXML
+	}
+	for _, o := range req.Objects {
+		if o.Key == nil || *o.Key == "" {
+			return nil, s3err.MalformedXML
+		}
+	}
+	return req, nil
+}
+
+// readXML reads the request document, verified against the digests in r's
+// headers, into v.
+func readXML(r *request, v any) error {
+	body, err := payload.Open(r.Request, payload.Options{MaxSize: maxXML})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	return s3xml.Decode(body, maxXML, v)
+}
+
+// deleteKey is one entry as the store wants it.
+func deleteKey(o s3xml.ObjectIdentifier) (client.DeleteKey, *s3err.Error) {
+	switch {
+	case len(*o.Key) > maxKeyBytes:
+		return client.DeleteKey{}, s3err.KeyTooLongError
+	case o.VersionID != nil && *o.VersionID != "" && *o.VersionID != "null":
+		return client.DeleteKey{}, s3err.NoSuchVersion
+	case o.Size != nil || o.LastModifiedTime != nil:
+		return client.DeleteKey{}, s3err.NotImplemented.With("Size and LastModifiedTime of an object to delete are not implemented.")
+	}
+	key := client.DeleteKey{Key: *o.Key}
+	if o.ETag != nil {
+		key.Condition.IfMatch = etags([]string{*o.ETag})
+	}
+	return key, nil
+}
+
+func deleteResult(answers []s3xml.DeleteError, quiet bool) *s3xml.DeleteResult {
+	res := new(s3xml.DeleteResult)
+	for _, a := range answers {
+		switch {
+		case a.Code != "":
+			res.Errors = append(res.Errors, a)
+		case !quiet:
+			res.Deleted = append(res.Deleted, s3xml.Deleted{Key: a.Key})
+		}
+	}
+	return res
+}

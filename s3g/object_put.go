@@ -1,0 +1,82 @@
+package s3g
+
+import (
+	"net/http"
+
+	"github.com/mini-ozone/mini-ozone/client"
+	"github.com/mini-ozone/mini-ozone/s3g/payload"
+	"github.com/mini-ozone/mini-ozone/s3g/s3err"
+)
+
+const (
+	// maxObject is the largest object: AWS's 5 TiB. One PUT may bring it all; AWS
+	// wants parts from 5 GiB on, which a store that streams has no reason to.
+	maxObject = 5 << 40
+	// maxPart is the largest part of an upload, copied or sent: AWS's 5 GiB.
+	maxPart = 5 << 30
+	// lookFirst is the size from which a body is worth finding out first whether
+	// its bucket is there; below, the commit says so soon enough.
+	lookFirst = 1 << 20
+)
+
+// putObject answers PUT of an object.
+func (g *gateway) putObject(w http.ResponseWriter, r *request) error {
+	if err := requireLength(r.Request); err != nil {
+		return err
+	}
+	meta, err := parseMeta(r)
+	if err != nil {
+		return err
+	}
+	cond, err := writeCondition(r.Header)
+	if err != nil {
+		return err
+	}
+	body, err := payload.Open(r.Request, payload.Options{MaxSize: maxObject})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	if n := body.Size(); n < 0 || n >= lookFirst {
+		if _, err := g.buckets.GetBucket(r.Context(), r.bucketRef(), r.expectedOwner()); err != nil {
+			return err
+		}
+	}
+	o, err := g.objects.PutObject(r.Context(), r.keyRef(), body, client.PutOptions{
+		Meta: meta, Condition: cond, ExpectedOwner: r.expectedOwner(), Replication: replication(meta.StorageClass),
+		Seal: func(int64) (client.Sealed, error) { return seal(body) },
+	})
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Etag"] = []string{quote(o.ETag)}
+	putChecksums(h, o.Checksums)
+	h["Content-Length"] = zeroLength
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// requireLength refuses a body of which nothing says where it ends: in HTTP/1 it
+// would be taken for empty, and an object would be lost without an error.
+func requireLength(r *http.Request) error {
+	if r.ContentLength == 0 && r.ProtoMajor == 1 && r.Header["Content-Length"] == nil {
+		return s3err.MissingContentLength
+	}
+	return nil
+}
+
+var zeroLength = []string{"0"}
+
+// seal gives the store what was found out about the body while it streamed by.
+func seal(body *payload.Body) (client.Sealed, error) {
+	s, err := body.Sealed()
+	if err != nil {
+		return client.Sealed{}, err
+	}
+	out := client.Sealed{ETag: s.MD5}
+	for _, c := range s.Checksums {
+		out.Checksums = append(out.Checksums, client.Checksum{Algorithm: c.Algorithm, Value: c.Value, Type: "FULL_OBJECT"})
+	}
+	return out, nil
+}

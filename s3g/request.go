@@ -1,0 +1,53 @@
+package s3g
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/mini-ozone/mini-ozone/client"
+	"github.com/mini-ozone/mini-ozone/s3g/sigv4"
+)
+
+// handler is one S3 operation. It either writes the whole answer and returns
+// nil, or writes nothing and returns the error, which is turned into S3 XML in
+// one place (errors.go). An error after the first byte of a body breaks the
+// connection, so that no client takes a short body for a whole one.
+type handler func(g *gateway, w http.ResponseWriter, r *request) error
+
+// request is an HTTP request as S3 sees it: what it addresses, who asks, and
+// what is asked for. Its context carries the caller and the request id.
+type request struct {
+	*http.Request
+	ID     string     // x-amz-request-id
+	Bucket string     // "" for the service
+	Key    string     // "" for a bucket
+	Query  url.Values // decoded once
+	Auth   sigv4.Auth
+	Start  time.Time
+
+	target target // what the router looks at
+	row    *row   // what the router chose; nil if nothing
+	err    error  // what the answer was, for the log
+}
+
+// bucketRef is the addressed bucket.
+func (r *request) bucketRef() client.BucketRef { return client.S3Bucket(r.Bucket) }
+
+// keyRef is the addressed key.
+func (r *request) keyRef() client.KeyRef {
+	return client.KeyRef{BucketRef: r.bucketRef(), Key: r.Key}
+}
+
+// expectedOwner is the bucket owner the caller insists on, "" for any.
+func (r *request) expectedOwner() string {
+	return text(r.Header.Get("X-Amz-Expected-Bucket-Owner"))
+}
+
+// operation names what was asked for, in logs and metrics.
+func (r *request) operation() string {
+	if r.row == nil {
+		return "Unknown"
+	}
+	return r.row.op
+}

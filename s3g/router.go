@@ -1,0 +1,213 @@
+package s3g
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/mini-ozone/mini-ozone/s3g/s3err"
+)
+
+// level is what a request addresses.
+type level int
+
+const (
+	service level = iota // /
+	bucket               // /bucket
+	object               // /bucket/key
+)
+
+// row is one line of the route table: an S3 operation, how it is recognised and
+// who answers it.
+type row struct {
+	level  level
+	method string
+	// sub is the query parameter that selects the operation, "" for the plain
+	// verb. A request that carries any parameter used as a sub anywhere in the
+	// table can only match a row with that sub: an operation we don't have never
+	// falls through to the plain verb.
+	sub string
+	// copy: the row is for requests with (true) or without x-amz-copy-source.
+	// Rows of the methods other than PUT leave it false.
+	copy   bool
+	op     string   // AWS's name of the operation: metrics, logs, 501
+	params []string // query parameters the operation takes besides sub and the common ones
+	handle handler  // nil: 501 NotImplemented
+
+	metrics *opMetrics
+}
+
+// Query parameters of the operations that have many.
+var (
+	// Either version ignores what only the other knows, as AWS does; metadata is
+	// what minio-go adds for MinIO.
+	listParams = []string{"prefix", "delimiter", "marker", "max-keys", "encoding-type", "start-after", "continuation-token",
+		"fetch-owner", "allow-unordered", "metadata"}
+	uploadParams = []string{"prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"}
+	getParams    = []string{"versionId", "partNumber", "response-content-type", "response-content-language", "response-expires",
+		"response-cache-control", "response-content-disposition", "response-content-encoding"}
+	versionParam = []string{"versionId"}
+	idParam      = []string{"id", "continuation-token"}
+)
+
+// routes is the route table: every operation of AWS S3's API, the ones we have
+// first. The frequent ones lead because the router goes through it in order.
+func routes() []row {
+	return slices.Concat(implemented(), notImplementedBucket(), notImplementedObject())
+}
+
+func implemented() []row {
+	return []row{
+		{level: object, method: "GET", op: "GetObject", params: getParams, handle: (*gateway).getObject},
+		{level: object, method: "HEAD", op: "HeadObject", params: getParams, handle: (*gateway).headObject},
+		{level: object, method: "PUT", op: "PutObject", handle: (*gateway).putObject},
+		{level: object, method: "DELETE", op: "DeleteObject", params: versionParam, handle: (*gateway).deleteObject},
+		{level: object, method: "PUT", sub: "uploadId", op: "UploadPart", params: []string{"partNumber"}, handle: (*gateway).uploadPart},
+		{level: object, method: "PUT", sub: "uploadId", copy: true, op: "UploadPartCopy", params: []string{"partNumber"}, handle: (*gateway).uploadPartCopy},
+		{level: object, method: "PUT", copy: true, op: "CopyObject", handle: (*gateway).copyObject},
+		{level: object, method: "POST", sub: "uploads", op: "CreateMultipartUpload", handle: (*gateway).createMultipartUpload},
+		{level: object, method: "POST", sub: "uploadId", op: "CompleteMultipartUpload", handle: (*gateway).completeMultipartUpload},
+		{level: object, method: "DELETE", sub: "uploadId", op: "AbortMultipartUpload", handle: (*gateway).abortMultipartUpload},
+		{level: object, method: "GET", sub: "uploadId", op: "ListParts", params: []string{"max-parts", "part-number-marker", "encoding-type"}, handle: (*gateway).listParts},
+		{level: object, method: "GET", sub: "tagging", op: "GetObjectTagging", params: versionParam, handle: (*gateway).getObjectTagging},
+		{level: object, method: "PUT", sub: "tagging", op: "PutObjectTagging", params: versionParam, handle: (*gateway).putObjectTagging},
+		{level: object, method: "DELETE", sub: "tagging", op: "DeleteObjectTagging", params: versionParam, handle: (*gateway).deleteObjectTagging},
+
+		{level: bucket, method: "GET", op: "ListObjects", params: listParams, handle: (*gateway).listObjects},
+		{level: bucket, method: "GET", sub: "list-type", op: "ListObjectsV2", params: listParams, handle: (*gateway).listObjectsV2},
+		{level: bucket, method: "HEAD", op: "HeadBucket", handle: (*gateway).headBucket},
+		{level: bucket, method: "PUT", op: "CreateBucket", handle: (*gateway).createBucket},
+		{level: bucket, method: "DELETE", op: "DeleteBucket", handle: (*gateway).deleteBucket},
+		{level: bucket, method: "GET", sub: "location", op: "GetBucketLocation", handle: (*gateway).getBucketLocation},
+		{level: bucket, method: "POST", sub: "delete", op: "DeleteObjects", handle: (*gateway).deleteObjects},
+		{level: bucket, method: "GET", sub: "uploads", op: "ListMultipartUploads", params: uploadParams, handle: (*gateway).listMultipartUploads},
+		{level: bucket, method: "GET", sub: "browser", op: "BrowseBucket", params: []string{"prefix", "after"}, handle: (*gateway).browseBucket},
+
+		{level: service, method: "GET", op: "ListBuckets", params: []string{"max-buckets", "continuation-token", "prefix", "bucket-region"}, handle: (*gateway).listBuckets},
+	}
+}
+
+// notImplementedBucket are the bucket operations of AWS that answer 501.
+func notImplementedBucket() []row {
+	var rows []row
+	add := func(method, sub, op string, params ...string) {
+		rows = append(rows, row{level: bucket, method: method, sub: sub, op: op, params: params})
+	}
+	for _, c := range []struct{ sub, noun, verbs string }{
+		{"abac", "BucketAbac", "GET PUT"},
+		{"accelerate", "BucketAccelerateConfiguration", "GET PUT"},
+		{"acl", "BucketAcl", "GET PUT"},
+		{"analytics", "BucketAnalyticsConfiguration", "GET PUT DELETE"},
+		{"cors", "BucketCors", "GET PUT DELETE"},
+		{"encryption", "BucketEncryption", "GET PUT DELETE"},
+		{"intelligent-tiering", "BucketIntelligentTieringConfiguration", "GET PUT DELETE"},
+		{"inventory", "BucketInventoryConfiguration", "GET PUT DELETE"},
+		{"lifecycle", "BucketLifecycleConfiguration", "GET PUT DELETE"},
+		{"logging", "BucketLogging", "GET PUT"},
+		{"metadataConfiguration", "BucketMetadataConfiguration", "GET DELETE"},
+		{"metadataTable", "BucketMetadataTableConfiguration", "GET DELETE"},
+		{"metrics", "BucketMetricsConfiguration", "GET PUT DELETE"},
+		{"notification", "BucketNotificationConfiguration", "GET PUT"},
+		{"object-lock", "ObjectLockConfiguration", "GET PUT"},
+		{"ownershipControls", "BucketOwnershipControls", "GET PUT DELETE"},
+		{"policy", "BucketPolicy", "GET PUT DELETE"},
+		{"policyStatus", "BucketPolicyStatus", "GET"},
+		{"publicAccessBlock", "PublicAccessBlock", "GET PUT DELETE"},
+		{"replication", "BucketReplication", "GET PUT DELETE"},
+		{"requestPayment", "BucketRequestPayment", "GET PUT"},
+		{"tagging", "BucketTagging", "GET PUT DELETE"},
+		{"versioning", "BucketVersioning", "GET PUT"},
+		{"website", "BucketWebsite", "GET PUT DELETE"},
+	} {
+		for _, method := range strings.Fields(c.verbs) {
+			add(method, c.sub, method[:1]+strings.ToLower(method[1:])+c.noun, idParam...)
+		}
+	}
+	add("GET", "versions", "ListObjectVersions")
+	add("GET", "session", "CreateSession")
+	add("POST", "metadataConfiguration", "CreateBucketMetadataConfiguration")
+	add("POST", "metadataTable", "CreateBucketMetadataTableConfiguration")
+	add("PUT", "metadataInventoryTable", "UpdateBucketMetadataInventoryTableConfiguration")
+	add("PUT", "metadataJournalTable", "UpdateBucketMetadataJournalTableConfiguration")
+	add("POST", "", "PostObject")
+	add("OPTIONS", "", "CORSPreflight")
+	return rows
+}
+
+// notImplementedObject are the object operations of AWS that answer 501.
+func notImplementedObject() []row {
+	var rows []row
+	add := func(method, sub, op string, params ...string) {
+		rows = append(rows, row{level: object, method: method, sub: sub, op: op, params: params})
+	}
+	add("GET", "acl", "GetObjectAcl", "versionId")
+	add("PUT", "acl", "PutObjectAcl", "versionId")
+	add("GET", "attributes", "GetObjectAttributes", "versionId")
+	add("PUT", "encryption", "UpdateObjectEncryption", "versionId")
+	add("GET", "legal-hold", "GetObjectLegalHold", "versionId")
+	add("PUT", "legal-hold", "PutObjectLegalHold", "versionId")
+	add("GET", "retention", "GetObjectRetention", "versionId")
+	add("PUT", "retention", "PutObjectRetention", "versionId")
+	add("GET", "torrent", "GetObjectTorrent")
+	add("POST", "restore", "RestoreObject", "versionId")
+	add("POST", "select", "SelectObjectContent", "select-type")
+	add("PUT", "renameObject", "RenameObject")
+	add("OPTIONS", "", "CORSPreflight")
+	rows = append(rows,
+		row{level: service, method: "GET", sub: "max-directory-buckets", op: "ListDirectoryBuckets", params: []string{"continuation-token"}},
+		row{level: service, method: "OPTIONS", op: "CORSPreflight"})
+	return rows
+}
+
+// selectors are all names used as a sub, at any level.
+func selectors(rows []row) map[string]bool {
+	set := map[string]bool{}
+	for _, r := range rows {
+		if r.sub != "" {
+			set[r.sub] = true
+		}
+	}
+	return set
+}
+
+// target is what the router looks at, besides the method.
+type target struct {
+	level level
+	sub   string
+	copy  bool
+}
+
+func (r *row) matches(t target) bool {
+	return r.level == t.level && r.sub == t.sub && r.copy == t.copy
+}
+
+// newRouter puts the table into a mux router: one route for each row. The path
+// has been parsed before (target.go), once and from its escaped form, since S3
+// keys are opaque: mux must neither clean nor decode it.
+func (g *gateway) newRouter() *mux.Router {
+	m := mux.NewRouter().UseEncodedPath().SkipClean(true)
+	for i := range g.rows {
+		row := &g.rows[i]
+		match := func(r *http.Request, _ *mux.RouteMatch) bool { return row.matches(requestOf(r.Context()).target) }
+		m.NewRoute().Name(row.op).MatcherFunc(match).Methods(row.method).Handler(row.serve(g))
+	}
+	m.MethodNotAllowedHandler = g.respond(func(*request) error { return s3err.MethodNotAllowed })
+	m.NotFoundHandler = g.respond(func(r *request) error { return notImplemented(r.Method + " " + r.target.sub) })
+	return m
+}
+
+type requestKey struct{}
+
+// requestOf is the request that front put into ctx.
+func requestOf(ctx context.Context) *request {
+	r, _ := ctx.Value(requestKey{}).(*request)
+	return r
+}
+
+// notImplemented is the answer to an operation that we know and don't have.
+func notImplemented(op string) error {
+	return s3err.NotImplemented.Withf("The operation %s is not implemented.", op)
+}
