@@ -159,7 +159,8 @@ func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
 
 // Restore builds a new table from a snapshot that was received, verifies it, and
 // puts it in the place of the old one. Only then the marker moves: a crash before
-// leaves the old marker with a newer table, which is harmless.
+// leaves the old marker with a newer table, which is harmless. Whoever waits for
+// the snapshot's entries is woken last, when all of this has happened.
 func (f *fsm) Restore(r io.ReadCloser) error {
 	next := f.dir + ".restore"
 	if err := os.RemoveAll(next); err != nil {
@@ -173,8 +174,11 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 		return err
 	}
 	f.swap(next)
+	if err := f.snaps.installed(); err != nil {
+		return err
+	}
 	f.loaded()
-	return f.snaps.installed()
+	return nil
 }
 
 // swap panics on failure: there is no table to go on with.
