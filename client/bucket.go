@@ -50,6 +50,9 @@ type CreateBucketOptions struct {
 	S3          bool
 	Replication string // "ONE", "THREE"; "" is the server's default
 	Location    string // LocationConstraint as given
+	ObjectLock  bool   // from the first day, with versioning
+	ACL         *ACL   // nil: private
+	Ownership   string // see Bucket.ObjectOwnership
 }
 
 // CreateBucket makes a bucket.
@@ -57,6 +60,7 @@ func (c *Client) CreateBucket(ctx context.Context, o CreateBucketOptions) (Bucke
 	op := &ompb.CreateBucket{
 		Volume: o.Volume, Bucket: o.Bucket, Owner: o.Owner, S3: o.S3,
 		Replication: o.Replication, Location: o.Location,
+		ObjectLock: o.ObjectLock, Acl: aclTo(o.ACL), ObjectOwnership: o.Ownership,
 	}
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CreateBucket{CreateBucket: op}})
 	if err != nil {

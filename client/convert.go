@@ -53,6 +53,9 @@ func bucketFrom(b *ompb.BucketInfo) Bucket {
 		Volume: b.GetVolume(), Name: b.GetName(), Owner: b.GetOwner(),
 		Created: fromNS(b.GetCreatedNs()), Modified: fromNS(b.GetModifiedNs()),
 		Replication: b.GetReplication(), Location: b.GetLocation(), S3: b.GetS3(),
+		ID: b.GetId(), Versioning: b.GetVersioning(), ObjectLock: objectLockFrom(b.GetObjectLock()),
+		ObjectOwnership: b.GetObjectOwnership(), PublicAccessBlock: publicAccessFrom(b.GetPublicAccessBlock()),
+		ACL: aclFrom(b.GetAcl()), Encryption: defaultEncryptionFrom(b.GetEncryption()), Documents: b.GetDocuments(),
 	}
 }
 
@@ -88,21 +91,21 @@ func conditionTo(c Condition) *ompb.Condition {
 func partTo(p Part) *ompb.Part {
 	return &ompb.Part{
 		Number: limit32(p.Number), Size: uint64(max(p.Size, 0)), Etag: p.ETag,
-		Checksums: mapSlice(p.Checksums, checksumTo),
+		Checksums: mapSlice(p.Checksums, checksumTo), Salt: p.Salt,
 	}
 }
 
 func partFrom(p *ompb.Part) Part {
 	return Part{
 		Number: int(p.GetNumber()), Size: int64(p.GetSize()), ETag: p.GetEtag(),
-		Checksums: mapSlice(p.GetChecksums(), checksumFrom),
+		Checksums: mapSlice(p.GetChecksums(), checksumFrom), Salt: p.GetSalt(),
 	}
 }
 
 func partInfoFrom(p *ompb.PartInfo) Part {
 	return Part{
 		Number: int(p.GetNumber()), Size: int64(p.GetSize()), ETag: p.GetEtag(),
-		Checksums: mapSlice(p.GetChecksums(), checksumFrom), Modified: fromNS(p.GetModifiedNs()),
+		Checksums: mapSlice(p.GetChecksums(), checksumFrom), Modified: fromNS(p.GetModifiedNs()), Salt: p.GetSalt(),
 	}
 }
 
@@ -111,6 +114,10 @@ func uploadFrom(u *ompb.UploadInfo) Upload {
 		ID: u.GetUploadId(), Key: u.GetKey(), Initiated: fromNS(u.GetInitiatedNs()), Owner: u.GetOwner(),
 		Meta: metaFrom(u.GetMeta()), ChecksumAlgorithm: u.GetChecksumAlgorithm(),
 		ChecksumType: u.GetChecksumType(), Bucket: bucketFrom(u.GetBucket()),
+		Protection: Protection{
+			ACL: aclFrom(u.GetAcl()), Retention: retentionFrom(u.GetRetention()), LegalHold: u.GetLegalHold(),
+		},
+		Encryption: encryptionFrom(u.GetEncryption()),
 	}
 }
 
@@ -120,12 +127,15 @@ func keyFrom(k *ompb.KeyInfo) Object {
 		Created: fromNS(k.GetCreatedNs()), Modified: fromNS(k.GetModifiedNs()), Owner: k.GetOwner(),
 		Meta: metaFrom(k.GetMeta()), Checksums: mapSlice(k.GetChecksums(), checksumFrom),
 		Parts: mapSlice(k.GetParts(), partFrom), Replication: k.GetReplication(), Generation: k.GetGeneration(),
+		VersionID: k.GetVersionId(), DeleteMarker: k.GetDeleteMarker(), Latest: k.GetLatest(), ACL: aclFrom(k.GetAcl()),
+		Retention: retentionFrom(k.GetRetention()), LegalHold: k.GetLegalHold(), Encryption: encryptionFrom(k.GetEncryption()),
 	}
 }
 
 func objectFrom(r *ompb.KeyResult) Object {
 	o := keyFrom(r.GetKey())
 	o.Bucket = bucketFrom(r.GetBucket())
+	o.SourceVersionID = r.GetSourceVersionId()
 	o.blocks = blockList{blocks: r.GetKey().GetBlocks(), locations: r.GetLocations()}
 	return o
 }

@@ -8,14 +8,19 @@ import (
 )
 
 // GetObject returns an object without its bytes; ReadObject reads them.
-// expectedOwner "" accepts any bucket owner.
+// expectedOwner "" accepts any bucket owner. A delete marker is ozerr.KeyNotFound,
+// and the marker is returned beside it.
 func (c *Client) GetObject(ctx context.Context, ref KeyRef, expectedOwner string) (Object, error) {
-	op := &ompb.GetKey{Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, ExpectedOwner: expectedOwner}
+	op := &ompb.GetKey{Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, VersionId: ref.VersionID, ExpectedOwner: expectedOwner}
 	resp, err := c.read(ctx, &ompb.Request{Op: &ompb.Request_GetKey{GetKey: op}})
 	if err != nil {
 		return Object{}, err
 	}
-	return objectFrom(resp.GetKey()), nil
+	o := objectFrom(resp.GetKey())
+	if o.DeleteMarker {
+		return o, ozerr.New(ozerr.KeyNotFound, "version %q of the key is a delete marker", o.VersionID)
+	}
+	return o, nil
 }
 
 // ListObjects returns a page of a bucket's keys.
@@ -43,14 +48,20 @@ func (c *Client) ListObjects(ctx context.Context, ref BucketRef, o ListOptions) 
 func (c *Client) DeleteObjects(ctx context.Context, ref BucketRef, keys []DeleteKey, expectedOwner string) ([]DeleteResult, error) {
 	op := &ompb.DeleteKeys{Ref: bucketRefTo(ref), ExpectedOwner: expectedOwner}
 	for _, k := range keys {
-		op.Keys = append(op.Keys, &ompb.KeyToDelete{Key: k.Key, Condition: conditionTo(k.Condition), MustExist: k.MustExist})
+		op.Keys = append(op.Keys, &ompb.KeyToDelete{
+			Key: k.Key, Condition: conditionTo(k.Condition), MustExist: k.MustExist,
+			VersionId: k.VersionID, BypassGovernance: k.BypassGovernance,
+		})
 	}
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_DeleteKeys{DeleteKeys: op}})
 	if err != nil {
 		return nil, err
 	}
 	return mapSlice(resp.GetDeletes().GetResults(), func(r *ompb.DeleteResult) DeleteResult {
-		return DeleteResult{Key: r.GetKey(), Existed: r.GetExisted(), Err: ozerr.FromProto(r.GetError())}
+		return DeleteResult{
+			Key: r.GetKey(), Existed: r.GetExisted(), Err: ozerr.FromProto(r.GetError()),
+			VersionID: r.GetVersionId(), DeleteMarker: r.GetDeleteMarker(), MarkerAdded: r.GetMarkerAdded(),
+		}
 	}), nil
 }
 
@@ -60,7 +71,8 @@ func (c *Client) CopyObject(ctx context.Context, src, dst KeyRef, o CopyOptions)
 		Source: bucketRefTo(src.BucketRef), SourceKey: src.Key, SourceCondition: conditionTo(o.SourceCondition),
 		Ref: bucketRefTo(dst.BucketRef), Key: dst.Key, Condition: conditionTo(o.Condition),
 		ReplaceMetadata: o.ReplaceMetadata, ReplaceTags: o.ReplaceTags, Meta: metaTo(o.Meta),
-		ExpectedOwner: o.ExpectedOwner, SourceExpectedOwner: o.SourceExpectedOwner,
+		ExpectedOwner: o.ExpectedOwner, SourceExpectedOwner: o.SourceExpectedOwner, SourceVersionId: src.VersionID,
+		Acl: aclTo(o.ACL), Retention: retentionTo(o.Retention), LegalHold: o.LegalHold, Encryption: encryptionTo(o.Encryption),
 	}
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CopyKey{CopyKey: op}})
 	if err != nil {
@@ -76,9 +88,14 @@ func (c *Client) RenameObject(ctx context.Context, ref KeyRef, to string) error 
 	return err
 }
 
-// SetObjectTags replaces an object's tags.
-func (c *Client) SetObjectTags(ctx context.Context, ref KeyRef, tags map[string]string, expectedOwner string) error {
-	op := &ompb.SetKeyTags{Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, Tags: tags, ExpectedOwner: expectedOwner}
-	_, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_SetKeyTags{SetKeyTags: op}})
-	return err
+// SetObjectTags replaces the tags of a version.
+func (c *Client) SetObjectTags(ctx context.Context, ref KeyRef, tags map[string]string, expectedOwner string) (Object, error) {
+	op := &ompb.SetKeyTags{
+		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, VersionId: ref.VersionID, Tags: tags, ExpectedOwner: expectedOwner,
+	}
+	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_SetKeyTags{SetKeyTags: op}})
+	if err != nil {
+		return Object{}, err
+	}
+	return objectFrom(resp.GetKey()), nil
 }

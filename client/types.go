@@ -15,9 +15,11 @@ type BucketRef struct {
 func S3Bucket(name string) BucketRef { return BucketRef{Bucket: name} }
 
 // KeyRef names a key in a bucket.
+// VersionID "" is the current version, "null" the null version.
 type KeyRef struct {
 	BucketRef
-	Key string
+	Key       string
+	VersionID string
 }
 
 // Volume is what om knows of a volume.
@@ -34,6 +36,94 @@ type Bucket struct {
 	Replication         string // "ONE" or "THREE"
 	Location            string // LocationConstraint as given at creation
 	S3                  bool   // reachable through S3 under Name
+
+	ID                uint64
+	Versioning        string // "" (never), "Enabled", "Suspended"
+	ObjectLock        *ObjectLock
+	ObjectOwnership   string // BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; "": not set
+	PublicAccessBlock *PublicAccessBlock
+	ACL               *ACL // nil: private
+	Encryption        *DefaultEncryption
+	// Documents has the raft index of the last change of each document of the bucket.
+	Documents map[string]uint64
+}
+
+// Kinds of bucket documents.
+const (
+	DocumentPolicy       = "policy"
+	DocumentCORS         = "cors"
+	DocumentLifecycle    = "lifecycle"
+	DocumentTagging      = "tagging"
+	DocumentNotification = "notification"
+)
+
+// ObjectLock says that versions can be locked, and how new ones are by default.
+type ObjectLock struct {
+	Mode        string // GOVERNANCE, COMPLIANCE; "": no default
+	Days, Years int    // one of them, with a mode
+}
+
+// PublicAccessBlock has AWS's four switches.
+type PublicAccessBlock struct {
+	BlockPublicACLs, IgnorePublicACLs, BlockPublicPolicy, RestrictPublicBuckets bool
+}
+
+// DefaultEncryption is what objects get whose writer asks for none.
+type DefaultEncryption struct {
+	Algorithm string // AES256, aws:kms
+	KeyID     string
+	BucketKey bool
+}
+
+// ACL is an access control list. Owner is a user's name, "" that of the bucket or
+// the object.
+type ACL struct {
+	Owner  string
+	Grants []Grant
+}
+
+// Grant gives a user (ID, a canonical id) or a group (URI) a permission.
+type Grant struct {
+	ID, URI    string
+	Permission string // FULL_CONTROL, READ, WRITE, READ_ACP, WRITE_ACP
+}
+
+// Retention keeps a version from being deleted until then. Mode "" is none.
+type Retention struct {
+	Mode  string // GOVERNANCE, COMPLIANCE
+	Until time.Time
+}
+
+// Encryption says how the stored bytes were made of the object's own, see
+// ompb.Encryption. Sizes everywhere are those of the plain bytes; only ReadObject
+// counts stored bytes.
+type Encryption struct {
+	Kind           string // SSE-C, SSE-S3, SSE-KMS
+	Algorithm      string
+	KeyID          string
+	WrappedKey     []byte
+	CustomerKeyMD5 string
+	Chunk          int // plain bytes of a chunk
+	Overhead       int // by which a stored chunk is longer
+	Salt           []byte
+	Context        string
+	BucketKey      bool
+}
+
+// StoredSize is the length of size plain bytes as stored.
+func (e *Encryption) StoredSize(size int64) int64 {
+	if e == nil {
+		return size
+	}
+	chunk := int64(e.Chunk)
+	return size + (size+chunk-1)/chunk*int64(e.Overhead)
+}
+
+// Protection is what a writer says of who may read and who may delete an object.
+type Protection struct {
+	ACL       *ACL       // nil: private
+	Retention *Retention // nil: the bucket's default
+	LegalHold bool
 }
 
 // Meta is what a writer says of an object besides its bytes. User metadata names
@@ -59,6 +149,7 @@ type Part struct {
 	ETag      string // hex, no quotes
 	Checksums []Checksum
 	Modified  time.Time
+	Salt      []byte // of the part's encryption
 }
 
 // Object is one version of an object: everything needed to answer HEAD, and the
@@ -76,6 +167,15 @@ type Object struct {
 	Replication       string
 	Generation        uint64 // grows with every write of the key
 	Bucket            Bucket
+	VersionID         string // "" is the null version
+	DeleteMarker      bool   // GetObject returns such a one beside its error
+	Latest            bool   // in version listings
+	ACL               *ACL   // nil: private
+	Retention         *Retention
+	LegalHold         bool
+	Encryption        *Encryption // nil: stored as it is
+	// SourceVersionID is the version that CopyObject copied.
+	SourceVersionID string
 
 	blocks blockList // where the bytes are; for Client.ReadObject
 }
@@ -94,6 +194,7 @@ type Condition struct {
 type Sealed struct {
 	ETag      string
 	Checksums []Checksum
+	Size      int64 // of the plain bytes, where PutOptions.Encryption is set
 }
 
 // PutOptions go with PutObject and PutPart.
@@ -102,6 +203,10 @@ type PutOptions struct {
 	Condition     Condition
 	ExpectedOwner string // bucket owner the caller insists on; "" for any
 	Replication   string // "" for the bucket's
+	Protection           // not used by PutPart
+	// Encryption is set when body gives bytes that were encrypted so; PutPart takes
+	// only the Salt.
+	Encryption *Encryption
 	// Seal is called once when the body has ended without error and its bytes are
 	// on the datanodes, before the key becomes visible. An error stores nothing.
 	// It returns the ETag and checksums to keep. nil: no ETag is kept.
@@ -124,6 +229,69 @@ type Listing struct {
 	Next           string // After of the next page
 }
 
+// VersionListOptions select a page of versions and delete markers.
+type VersionListOptions struct {
+	Prefix, Delimiter      string
+	AfterKey, AfterVersion string // exclusive; without a version, all of the key is skipped
+	Limit                  int
+	ExpectedOwner          string
+}
+
+// VersionListing is a page of versions, by key, the newest first.
+type VersionListing struct {
+	Versions       []Object // as in Listing; DeleteMarker and Latest are set
+	CommonPrefixes []string
+	Truncated      bool
+	NextKey        string
+	NextVersion    string // "" when NextKey is a common prefix
+}
+
+// LockChange is a change of one of the two locks of a version.
+type LockChange struct {
+	Retention        *Retention // nil: the legal hold changes
+	LegalHold        bool
+	BypassGovernance bool
+}
+
+// BucketChange is one change of a bucket; exactly one field is set.
+type BucketChange struct {
+	Versioning        string // Enabled, Suspended
+	ObjectLock        *ObjectLock
+	ObjectOwnership   *string            // "" removes it
+	PublicAccessBlock *PublicAccessBlock // all false removes it
+	ACL               *ACL
+	Encryption        *DefaultEncryption // Algorithm "" removes it
+	Document          *Document          // without Content removes it
+	Owner             string
+}
+
+// Document is a configuration that om keeps whole, see DocumentPolicy and the others.
+type Document struct {
+	Kind    string
+	Content []byte
+	Index   uint64 // of its last change; not for changes
+}
+
+// User is a user of S3; the name is the access key.
+type User struct {
+	Name, CanonicalID, DisplayName, Email string
+	Created, Modified                     time.Time
+	HasSecret                             bool
+	Secret                                string // where a secret was asked for
+}
+
+// UserChange makes or changes a user; nil fields stay as they are.
+type UserChange struct {
+	Name        string
+	Create      bool // must be new
+	MustExist   bool
+	DisplayName *string
+	Email       *string
+}
+
+// UserQuery finds a user by one of its fields.
+type UserQuery struct{ Name, CanonicalID, Email string }
+
 // CopyOptions go with CopyObject.
 type CopyOptions struct {
 	SourceCondition     Condition
@@ -133,6 +301,10 @@ type CopyOptions struct {
 	Meta                Meta // StorageClass is taken when set
 	ExpectedOwner       string
 	SourceExpectedOwner string
+	Protection
+	// Encryption replaces the source's: the same data key wrapped anew. The source
+	// must be pinned by its VersionID or SourceCondition.IfGeneration. nil keeps it.
+	Encryption *Encryption
 }
 
 // DeleteKey is one key of a multi-delete.
@@ -140,6 +312,9 @@ type DeleteKey struct {
 	Key       string
 	Condition Condition
 	MustExist bool
+	// VersionID "" deletes the key: where versioning is on, by a delete marker.
+	VersionID        string
+	BypassGovernance bool
 }
 
 // DeleteResult is the outcome for one key of a multi-delete.
@@ -147,6 +322,10 @@ type DeleteResult struct {
 	Key     string
 	Existed bool
 	Err     error
+	// VersionID is the version that was removed, or the delete marker that was added.
+	VersionID    string
+	DeleteMarker bool // a marker was removed or added
+	MarkerAdded  bool
 }
 
 // Upload is a multipart upload.
@@ -158,6 +337,8 @@ type Upload struct {
 	ChecksumAlgorithm string
 	ChecksumType      string
 	Bucket            Bucket
+	Protection
+	Encryption *Encryption
 }
 
 // UploadRef names a multipart upload.
@@ -173,6 +354,8 @@ type UploadOptions struct {
 	ChecksumAlgorithm string
 	ChecksumType      string
 	ExpectedOwner     string
+	Protection
+	Encryption *Encryption
 }
 
 // CompleteOptions go with CompleteUpload.

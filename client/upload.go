@@ -11,6 +11,7 @@ func (c *Client) CreateUpload(ctx context.Context, ref KeyRef, o UploadOptions) 
 	op := &ompb.CreateUpload{
 		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, Meta: metaTo(o.Meta),
 		ChecksumAlgorithm: o.ChecksumAlgorithm, ChecksumType: o.ChecksumType, ExpectedOwner: o.ExpectedOwner,
+		Acl: aclTo(o.ACL), Retention: retentionTo(o.Retention), LegalHold: o.LegalHold, Encryption: encryptionTo(o.Encryption),
 	}
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CreateUpload{CreateUpload: op}})
 	if err != nil {

@@ -34,6 +34,7 @@ func (c *Client) PutObject(ctx context.Context, ref KeyRef, body io.Reader, o Pu
 		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, Size: size, Etag: sealed.ETag, Meta: metaTo(o.Meta),
 		Checksums: mapSlice(sealed.Checksums, checksumTo), Blocks: blocks, Condition: conditionTo(o.Condition),
 		ExpectedOwner: o.ExpectedOwner, Replication: replication,
+		Acl: aclTo(o.ACL), Retention: retentionTo(o.Retention), LegalHold: o.LegalHold, Encryption: encryptionTo(o.Encryption),
 	}}})
 	if err != nil {
 		return Object{}, err
@@ -52,6 +53,10 @@ func (c *Client) PutPart(ctx context.Context, ref UploadRef, number int, body io
 	if err != nil {
 		return Part{}, err
 	}
+	var salt []byte
+	if o.Encryption != nil {
+		salt = o.Encryption.Salt
+	}
 	owner := o.ExpectedOwner
 	if owner == "" {
 		owner = ref.ExpectedOwner
@@ -59,7 +64,7 @@ func (c *Client) PutPart(ctx context.Context, ref UploadRef, number int, body io
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CommitPart{CommitPart: &ompb.CommitPart{
 		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, UploadId: ref.ID, Number: limit32(number),
 		Size: size, Etag: sealed.ETag, Checksums: mapSlice(sealed.Checksums, checksumTo), Blocks: blocks,
-		ExpectedOwner: owner,
+		ExpectedOwner: owner, Salt: salt,
 	}}})
 	if err != nil {
 		return Part{}, err
@@ -85,6 +90,9 @@ func (c *Client) store(ctx context.Context, replication string, body io.Reader, 
 		return blocks, size, Sealed{}, nil
 	}
 	sealed, err := o.Seal(int64(size))
+	if o.Encryption != nil {
+		size = uint64(max(sealed.Size, 0))
+	}
 	return blocks, size, sealed, err
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/s3g"
-	"github.com/mini-ozone/mini-ozone/s3g/storetest"
 )
 
 // BenchmarkGet and BenchmarkPut hold the handler over the fake store against a
@@ -66,7 +65,7 @@ func bare(h http.HandlerFunc) http.Handler { return h }
 
 // handler is a gateway whose fake store has /bench/k.
 func handler(b *testing.B) http.Handler {
-	store := storetest.NewFake()
+	store := newStore(b)
 	ref := client.KeyRef{BucketRef: client.S3Bucket("bench"), Key: "k"}
 	if _, err := store.CreateBucket(b.Context(), client.CreateBucketOptions{Volume: "s3bench", Bucket: "bench", S3: true}); err != nil {
 		b.Fatal(err)

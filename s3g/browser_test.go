@@ -16,14 +16,13 @@ import (
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/s3g"
-	"github.com/mini-ozone/mini-ozone/s3g/storetest"
 )
 
 // keys puts one object with its own key as content under each key of a new bucket.
-func keys(t *testing.T, store *storetest.Fake, bucket string, keys ...string) {
+func keys(t *testing.T, store *store, bucket string, keys ...string) {
 	t.Helper()
 	ctx := client.WithCaller(context.Background(), "thisisakey")
-	if _, err := store.CreateBucket(ctx, client.CreateBucketOptions{Bucket: bucket, S3: true}); err != nil {
+	if _, err := store.CreateBucket(ctx, client.CreateBucketOptions{Volume: "s3test", Bucket: bucket, S3: true}); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range keys {

@@ -24,6 +24,9 @@ func (g *gateway) copyObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if o.Protection, err = g.protection(r); err != nil {
+		return err
+	}
 	if src == r.keyRef() && !o.ReplaceMetadata && r.Header.Get("X-Amz-Storage-Class") == "" {
 		return s3err.InvalidRequest.With("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/mini-ozone/mini-ozone/conf"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/s3g"
-	"github.com/mini-ozone/mini-ozone/s3g/storetest"
 )
 
 // ask sends a request and returns status, header and body.
@@ -69,7 +68,7 @@ func TestStoreDown(t *testing.T) {
 
 // odd is a store with one method that does what a test wants.
 type odd struct {
-	*storetest.Fake
+	*store
 	get  func() (client.Object, error)
 	read func() client.Reader
 }
@@ -78,14 +77,14 @@ func (o odd) GetObject(ctx context.Context, ref client.KeyRef, owner string) (cl
 	if o.get != nil {
 		return o.get()
 	}
-	return o.Fake.GetObject(ctx, ref, owner)
+	return o.store.GetObject(ctx, ref, owner)
 }
 
 func (o odd) ReadObject(ctx context.Context, obj client.Object, off, n int64) client.Reader {
 	if o.read != nil {
 		return o.read()
 	}
-	return o.Fake.ReadObject(ctx, obj, off, n)
+	return o.store.ReadObject(ctx, obj, off, n)
 }
 
 func serveStore(t testing.TB, cfg s3g.Config, store s3g.Store, log zerolog.Logger) string {
@@ -102,7 +101,7 @@ func serveStore(t testing.TB, cfg s3g.Config, store s3g.Store, log zerolog.Logge
 // A panic is one 500 and one log line; the server goes on.
 func TestPanic(t *testing.T) {
 	var log syncBuffer
-	store := odd{Fake: storetest.NewFake(), get: func() (client.Object, error) { panic("boom") }}
+	store := odd{store: newStore(t), get: func() (client.Object, error) { panic("boom") }}
 	url := serveStore(t, s3g.DefaultConfig(), store, zerolog.New(&log))
 	for range 2 {
 		status, _, body := ask(t, "GET", url+"/bucket/k", "")
@@ -149,9 +148,9 @@ func (r torn) WriteTo(w io.Writer) (int64, error) {
 // a whole one.
 func TestTornBody(t *testing.T) {
 	store := odd{
-		Fake: storetest.NewFake(),
-		get:  func() (client.Object, error) { return client.Object{Key: "k", Size: 20, ETag: "e"}, nil },
-		read: func() client.Reader { return torn{} },
+		store: newStore(t),
+		get:   func() (client.Object, error) { return client.Object{Key: "k", Size: 20, ETag: "e"}, nil },
+		read:  func() client.Reader { return torn{} },
 	}
 	url := serveStore(t, s3g.DefaultConfig(), store, zerolog.Nop())
 	resp, err := http.Get(url + "/bucket/k")
@@ -167,9 +166,9 @@ func TestTornBody(t *testing.T) {
 // A body whose first bytes cannot be read is an error document.
 func TestUnreadable(t *testing.T) {
 	store := odd{
-		Fake: storetest.NewFake(),
-		get:  func() (client.Object, error) { return client.Object{Key: "k", Size: 20, ETag: "e"}, nil },
-		read: func() client.Reader { return torn2{} },
+		store: newStore(t),
+		get:   func() (client.Object, error) { return client.Object{Key: "k", Size: 20, ETag: "e"}, nil },
+		read:  func() client.Reader { return torn2{} },
 	}
 	url := serveStore(t, s3g.DefaultConfig(), store, zerolog.Nop())
 	status, h, body := ask(t, "GET", url+"/bucket/k", "")
@@ -185,7 +184,7 @@ func (torn2) Ready() error { return ozerr.New(ozerr.Unavailable, "no replica") }
 // More requests than slots get 503 SlowDown, and the slots come back.
 func TestSlowDown(t *testing.T) {
 	enter, leave := make(chan struct{}), make(chan struct{})
-	store := odd{Fake: storetest.NewFake(), get: func() (client.Object, error) {
+	store := odd{store: newStore(t), get: func() (client.Object, error) {
 		enter <- struct{}{}
 		<-leave
 		return client.Object{}, ozerr.New(ozerr.KeyNotFound, "")
@@ -304,7 +303,7 @@ func TestAccessLog(t *testing.T) {
 	var log syncBuffer
 	cfg := s3g.DefaultConfig()
 	cfg.AccessLog = true
-	url := serveStore(t, cfg, storetest.NewFake(), zerolog.New(&log))
+	url := serveStore(t, cfg, newStore(t), zerolog.New(&log))
 	ask(t, "GET", url+"/bucket/k?AWSAccessKeyId=me&Signature=PLANTED&Expires=4102444800", "")
 	ask(t, "GET", url+"/bucket/k", "", "Authorization", "AWS me:PLANTED", "Date", time.Now().UTC().Format(http.TimeFormat))
 	out := log.String()
@@ -316,7 +315,7 @@ func TestAccessLog(t *testing.T) {
 func TestServer(t *testing.T) {
 	cfg := s3g.DefaultConfig()
 	cfg.HTTPAddress, cfg.AdminAddress = "127.0.0.1:0", "127.0.0.1:0"
-	s, err := s3g.Open(cfg, storetest.NewFake(), zerolog.Nop())
+	s, err := s3g.Open(cfg, newStore(t), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +335,7 @@ func TestServer(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := s3g.Open(s3g.Config{}, storetest.NewFake(), zerolog.Nop()); err == nil {
+	if _, err := s3g.Open(s3g.Config{}, newStore(t), zerolog.Nop()); err == nil {
 		t.Error("an empty configuration is taken")
 	}
 }
@@ -364,7 +363,7 @@ func TestFromConf(t *testing.T) {
 func TestStalledReader(t *testing.T) {
 	cfg := s3g.DefaultConfig()
 	cfg.HTTPAddress, cfg.AdminAddress, cfg.StallTimeout = "127.0.0.1:0", "127.0.0.1:0", 500*time.Millisecond
-	s, err := s3g.Open(cfg, storetest.NewFake(), zerolog.Nop())
+	s, err := s3g.Open(cfg, newStore(t), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,11 @@ func (g *gateway) createMultipartUpload(w http.ResponseWriter, r *request) error
 	if err != nil {
 		return err
 	}
-	o := client.UploadOptions{Meta: meta, ExpectedOwner: r.expectedOwner()}
+	protection, err := g.protection(r)
+	if err != nil {
+		return err
+	}
+	o := client.UploadOptions{Meta: meta, Protection: protection, ExpectedOwner: r.expectedOwner()}
 	if o.ChecksumAlgorithm, o.ChecksumType, err = uploadChecksum(r.Header); err != nil {
 		return err
 	}

@@ -28,6 +28,10 @@ func (g *gateway) putObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	protection, err := g.protection(r)
+	if err != nil {
+		return err
+	}
 	cond, err := writeCondition(r.Header)
 	if err != nil {
 		return err
@@ -43,7 +47,7 @@ func (g *gateway) putObject(w http.ResponseWriter, r *request) error {
 		}
 	}
 	o, err := g.objects.PutObject(r.Context(), r.keyRef(), body, client.PutOptions{
-		Meta: meta, Condition: cond, ExpectedOwner: r.expectedOwner(), Replication: replication(meta.StorageClass),
+		Meta: meta, Protection: protection, Condition: cond, ExpectedOwner: r.expectedOwner(), Replication: replication(meta.StorageClass),
 		Seal: func(int64) (client.Sealed, error) { return seal(body) },
 	})
 	if err != nil {

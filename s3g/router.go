@@ -35,6 +35,10 @@ type row struct {
 	copy   bool
 	op     string   // AWS's name of the operation: metrics, logs, 501
 	params []string // query parameters the operation takes besides sub and the common ones
+	// action is what bucket policies call the operation, and what the one
+	// authorisation point decides on. With a version id, "s3:GetObject" and its like
+	// mean "s3:GetObjectVersion" and its like.
+	action string
 	handle handler  // nil: 501 NotImplemented
 
 	metrics *opMetrics

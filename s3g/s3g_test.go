@@ -8,17 +8,16 @@ import (
 
 	"github.com/mini-ozone/mini-ozone/s3g"
 	"github.com/mini-ozone/mini-ozone/s3g/s3gtest"
-	"github.com/mini-ozone/mini-ozone/s3g/storetest"
 )
 
-// serve starts a gateway over a fake store.
-func serve(t testing.TB, change func(*s3g.Config)) (*storetest.Fake, string) {
+// serve starts a gateway over a store of its own.
+func serve(t testing.TB, change func(*s3g.Config)) (*store, string) {
 	t.Helper()
 	cfg := s3g.DefaultConfig()
 	if change != nil {
 		change(&cfg)
 	}
-	store := storetest.NewFake()
+	store := newStore(t)
 	h, err := s3g.Handler(cfg, store, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func (g *gateway) putObjectTagging(w http.ResponseWriter, r *request) error {
 			return err
 		}
 	}
-	if err := g.objects.SetObjectTags(r.Context(), r.keyRef(), tags, r.expectedOwner()); err != nil {
+	if _, err := g.objects.SetObjectTags(r.Context(), r.keyRef(), tags, r.expectedOwner()); err != nil {
 		return err
 	}
 	w.Header()["Content-Length"] = zeroLength
@@ -48,7 +48,7 @@ func (g *gateway) putObjectTagging(w http.ResponseWriter, r *request) error {
 
 // deleteObjectTagging answers DELETE ?tagging.
 func (g *gateway) deleteObjectTagging(w http.ResponseWriter, r *request) error {
-	if err := g.objects.SetObjectTags(r.Context(), r.keyRef(), nil, r.expectedOwner()); err != nil {
+	if _, err := g.objects.SetObjectTags(r.Context(), r.keyRef(), nil, r.expectedOwner()); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

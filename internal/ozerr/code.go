@@ -12,10 +12,15 @@ const (
 	BucketAlreadyOwned  Code = "BUCKET_ALREADY_OWNED"  // the caller's own (ours; Ozone has one code)
 	BucketNotEmpty      Code = "BUCKET_NOT_EMPTY"      // keys or open uploads
 	InvalidBucketName   Code = "INVALID_BUCKET_NAME"
-	WrongBucketOwner    Code = "WRONG_BUCKET_OWNER" // expected-bucket-owner differs
+	WrongBucketOwner    Code = "WRONG_BUCKET_OWNER"   // expected-bucket-owner differs
+	InvalidBucketState  Code = "INVALID_BUCKET_STATE" // versioning can't be suspended under object lock, and the like (ours)
+	NoObjectLock        Code = "NO_OBJECT_LOCK"       // the bucket has no object lock (ours)
+	DocumentNotFound    Code = "DOCUMENT_NOT_FOUND"   // the bucket has no policy, no CORS rules, … (ours)
 
 	KeyNotFound        Code = "KEY_NOT_FOUND"
+	VersionNotFound    Code = "VERSION_NOT_FOUND"  // ours: the key may exist, that version of it does not
 	KeyAlreadyExists   Code = "KEY_ALREADY_EXISTS" // rename onto an existing key
+	KeyLocked          Code = "KEY_LOCKED"         // retention or a legal hold forbids it (ours)
 	InvalidKeyName     Code = "INVALID_KEY_NAME"
 	PreconditionFailed Code = "PRECONDITION_FAILED"
 
@@ -32,6 +37,10 @@ const (
 	InvalidRequest   Code = "INVALID_REQUEST"  // a request that makes no sense as a whole
 	NotSupported     Code = "NOT_SUPPORTED_OPERATION"
 	PermissionDenied Code = "PERMISSION_DENIED"
+
+	UserNotFound       Code = "USER_NOT_FOUND"
+	UserAlreadyExists  Code = "USER_ALREADY_EXISTS" // or its e-mail address
+	SecretAlreadyShown Code = "S3_SECRET_ALREADY_EXISTS"
 
 	NotLeader   Code = "NOT_LEADER"  // Detail: the leader's rpc address, if known
 	Unavailable Code = "UNAVAILABLE" // try again later: no quorum, no datanodes, node down, overload

@@ -69,7 +69,8 @@ func IsRead(req *ompb.Request) bool {
 	switch req.GetOp().(type) {
 	case *ompb.Request_GetVolume, *ompb.Request_ListVolumes, *ompb.Request_GetBucket, *ompb.Request_ListBuckets,
 		*ompb.Request_GetKey, *ompb.Request_ListKeys, *ompb.Request_ListParts, *ompb.Request_ListUploads,
-		*ompb.Request_GetUpload, *ompb.Request_ListNodes, *ompb.Request_ListContainers:
+		*ompb.Request_GetUpload, *ompb.Request_ListNodes, *ompb.Request_ListContainers,
+		*ompb.Request_GetBucketDocument, *ompb.Request_ListVersions, *ompb.Request_FindUser, *ompb.Request_ListUsers:
 		return true
 	}
 	return false
@@ -80,7 +81,7 @@ func InternalOnly(req *ompb.Request) bool {
 	switch req.GetOp().(type) {
 	case *ompb.Request_ReserveIds, *ompb.Request_CreateContainer, *ompb.Request_SetContainerState,
 		*ompb.Request_RegisterNode, *ompb.Request_ForgetDeletedBlocks, *ompb.Request_PruneResults,
-		*ompb.Request_InitCluster:
+		*ompb.Request_InitCluster, *ompb.Request_ForgetEvents:
 		return true
 	}
 	return false
@@ -93,7 +94,9 @@ func NeedsLog(req *ompb.Request) bool {
 	case *ompb.Request_CreateVolume, *ompb.Request_DeleteVolume, *ompb.Request_CreateBucket, *ompb.Request_DeleteBucket,
 		*ompb.Request_CommitKey, *ompb.Request_DeleteKeys, *ompb.Request_CopyKey, *ompb.Request_RenameKey,
 		*ompb.Request_SetKeyTags, *ompb.Request_CreateUpload, *ompb.Request_CommitPart,
-		*ompb.Request_CompleteUpload, *ompb.Request_AbortUpload:
+		*ompb.Request_CompleteUpload, *ompb.Request_AbortUpload,
+		*ompb.Request_SetBucket, *ompb.Request_SetKeyAcl, *ompb.Request_SetKeyLock,
+		*ompb.Request_SetUser, *ompb.Request_DeleteUser:
 		return true
 	}
 	return InternalOnly(req)
@@ -127,6 +130,18 @@ func (c *call) apply() (*ompb.Response, error) {
 		return c.completeUpload(op.CompleteUpload)
 	case *ompb.Request_AbortUpload:
 		return c.abortUpload(op.AbortUpload)
+	case *ompb.Request_SetBucket:
+		return c.setBucket(op.SetBucket)
+	case *ompb.Request_SetKeyAcl:
+		return c.setKeyACL(op.SetKeyAcl)
+	case *ompb.Request_SetKeyLock:
+		return c.setKeyLock(op.SetKeyLock)
+	case *ompb.Request_SetUser:
+		return c.setUser(op.SetUser)
+	case *ompb.Request_DeleteUser:
+		return c.deleteUser(op.DeleteUser)
+	case *ompb.Request_ForgetEvents:
+		return c.forgetEvents(op.ForgetEvents)
 	case *ompb.Request_ReserveIds:
 		return c.reserveIDs(op.ReserveIds)
 	case *ompb.Request_CreateContainer:
@@ -169,6 +184,14 @@ func (c *call) read() (*ompb.Response, error) {
 		return c.listNodes()
 	case *ompb.Request_ListContainers:
 		return c.listContainers(op.ListContainers)
+	case *ompb.Request_GetBucketDocument:
+		return c.getBucketDocument(op.GetBucketDocument)
+	case *ompb.Request_ListVersions:
+		return c.listVersions(op.ListVersions)
+	case *ompb.Request_FindUser:
+		return c.findUser(op.FindUser)
+	case *ompb.Request_ListUsers:
+		return c.listUsers(op.ListUsers)
 	}
 	return nil, ozerr.New(ozerr.InvalidRequest, "%T does not read metadata", c.req.Op)
 }

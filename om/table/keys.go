@@ -25,6 +25,10 @@ var (
 	Sessions   = Raw{'S'}
 	Cluster    = Raw{'L'}
 	Extra      = Raw{'X'}
+	Documents  = Rows[ompb.BucketDocument, *ompb.BucketDocument]{'g'}
+	Users      = Rows[ompb.UserInfo, *ompb.UserInfo]{'a'}
+	UserNames  = Raw{'e'}
+	Events     = Rows[ompb.EventInfo, *ompb.EventInfo]{'E'}
 )
 
 // UploadIDSize is the bytes of an upload id: initiated_ns u64, then 16 of entropy, so
@@ -63,7 +67,10 @@ func BlockKey(container, local uint64) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, container), local)
 }
 
-// DeletedKey names a deleted row.
+// DocumentKey names a document of a bucket.
+func DocumentKey(bucket uint64, kind string) []byte { return ObjectKey(bucket, kind) }
+
+// DeletedKey names a deleted row, and an event's.
 func DeletedKey(index uint64, ordinal uint32) []byte {
 	b := make([]byte, 0, 12)
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, index), ordinal)

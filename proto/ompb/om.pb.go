@@ -26,6 +26,58 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type GetSecret_Action int32
+
+const (
+	GetSecret_VERIFY GetSecret_Action = 0 // a gateway's question: the secret, or USER_NOT_FOUND
+	GetSecret_GET    GetSecret_Action = 1 // make the user and a secret if need be; ACCESS_DENIED once it was shown
+	GetSecret_SET    GetSecret_Action = 2 // to `secret`
+	GetSecret_REVOKE GetSecret_Action = 3
+)
+
+// Enum value maps for GetSecret_Action.
+var (
+	GetSecret_Action_name = map[int32]string{
+		0: "VERIFY",
+		1: "GET",
+		2: "SET",
+		3: "REVOKE",
+	}
+	GetSecret_Action_value = map[string]int32{
+		"VERIFY": 0,
+		"GET":    1,
+		"SET":    2,
+		"REVOKE": 3,
+	}
+)
+
+func (x GetSecret_Action) Enum() *GetSecret_Action {
+	p := new(GetSecret_Action)
+	*p = x
+	return p
+}
+
+func (x GetSecret_Action) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (GetSecret_Action) Descriptor() protoreflect.EnumDescriptor {
+	return file_ompb_om_proto_enumTypes[0].Descriptor()
+}
+
+func (GetSecret_Action) Type() protoreflect.EnumType {
+	return &file_ompb_om_proto_enumTypes[0]
+}
+
+func (x GetSecret_Action) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use GetSecret_Action.Descriptor instead.
+func (GetSecret_Action) EnumDescriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{91, 0}
+}
+
 type Request struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Exactly-once: (client_id, sequence) names a mutating request; a retry of it
@@ -50,6 +102,8 @@ type Request struct {
 	//	*Request_DeleteBucket
 	//	*Request_GetBucket
 	//	*Request_ListBuckets
+	//	*Request_SetBucket
+	//	*Request_GetBucketDocument
 	//	*Request_CommitKey
 	//	*Request_GetKey
 	//	*Request_ListKeys
@@ -57,6 +111,9 @@ type Request struct {
 	//	*Request_CopyKey
 	//	*Request_RenameKey
 	//	*Request_SetKeyTags
+	//	*Request_ListVersions
+	//	*Request_SetKeyAcl
+	//	*Request_SetKeyLock
 	//	*Request_CreateUpload
 	//	*Request_CommitPart
 	//	*Request_ListParts
@@ -69,6 +126,11 @@ type Request struct {
 	//	*Request_ListNodes
 	//	*Request_ListContainers
 	//	*Request_GetRoles
+	//	*Request_SetUser
+	//	*Request_DeleteUser
+	//	*Request_FindUser
+	//	*Request_ListUsers
+	//	*Request_GetSecret
 	//	*Request_ReserveIds
 	//	*Request_CreateContainer
 	//	*Request_SetContainerState
@@ -76,6 +138,7 @@ type Request struct {
 	//	*Request_ForgetDeletedBlocks
 	//	*Request_PruneResults
 	//	*Request_InitCluster
+	//	*Request_ForgetEvents
 	Op            isRequest_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -239,6 +302,24 @@ func (x *Request) GetListBuckets() *ListBuckets {
 	return nil
 }
 
+func (x *Request) GetSetBucket() *SetBucket {
+	if x != nil {
+		if x, ok := x.Op.(*Request_SetBucket); ok {
+			return x.SetBucket
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetBucketDocument() *GetBucketDocument {
+	if x != nil {
+		if x, ok := x.Op.(*Request_GetBucketDocument); ok {
+			return x.GetBucketDocument
+		}
+	}
+	return nil
+}
+
 func (x *Request) GetCommitKey() *CommitKey {
 	if x != nil {
 		if x, ok := x.Op.(*Request_CommitKey); ok {
@@ -297,6 +378,33 @@ func (x *Request) GetSetKeyTags() *SetKeyTags {
 	if x != nil {
 		if x, ok := x.Op.(*Request_SetKeyTags); ok {
 			return x.SetKeyTags
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetListVersions() *ListVersions {
+	if x != nil {
+		if x, ok := x.Op.(*Request_ListVersions); ok {
+			return x.ListVersions
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetSetKeyAcl() *SetKeyACL {
+	if x != nil {
+		if x, ok := x.Op.(*Request_SetKeyAcl); ok {
+			return x.SetKeyAcl
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetSetKeyLock() *SetKeyLock {
+	if x != nil {
+		if x, ok := x.Op.(*Request_SetKeyLock); ok {
+			return x.SetKeyLock
 		}
 	}
 	return nil
@@ -410,6 +518,51 @@ func (x *Request) GetGetRoles() *GetRoles {
 	return nil
 }
 
+func (x *Request) GetSetUser() *SetUser {
+	if x != nil {
+		if x, ok := x.Op.(*Request_SetUser); ok {
+			return x.SetUser
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetDeleteUser() *DeleteUser {
+	if x != nil {
+		if x, ok := x.Op.(*Request_DeleteUser); ok {
+			return x.DeleteUser
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetFindUser() *FindUser {
+	if x != nil {
+		if x, ok := x.Op.(*Request_FindUser); ok {
+			return x.FindUser
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetListUsers() *ListUsers {
+	if x != nil {
+		if x, ok := x.Op.(*Request_ListUsers); ok {
+			return x.ListUsers
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetSecret() *GetSecret {
+	if x != nil {
+		if x, ok := x.Op.(*Request_GetSecret); ok {
+			return x.GetSecret
+		}
+	}
+	return nil
+}
+
 func (x *Request) GetReserveIds() *ReserveIDs {
 	if x != nil {
 		if x, ok := x.Op.(*Request_ReserveIds); ok {
@@ -473,6 +626,15 @@ func (x *Request) GetInitCluster() *InitCluster {
 	return nil
 }
 
+func (x *Request) GetForgetEvents() *ForgetEvents {
+	if x != nil {
+		if x, ok := x.Op.(*Request_ForgetEvents); ok {
+			return x.ForgetEvents
+		}
+	}
+	return nil
+}
+
 type isRequest_Op interface {
 	isRequest_Op()
 }
@@ -509,6 +671,14 @@ type Request_ListBuckets struct {
 	ListBuckets *ListBuckets `protobuf:"bytes,23,opt,name=list_buckets,json=listBuckets,proto3,oneof"`
 }
 
+type Request_SetBucket struct {
+	SetBucket *SetBucket `protobuf:"bytes,24,opt,name=set_bucket,json=setBucket,proto3,oneof"`
+}
+
+type Request_GetBucketDocument struct {
+	GetBucketDocument *GetBucketDocument `protobuf:"bytes,25,opt,name=get_bucket_document,json=getBucketDocument,proto3,oneof"`
+}
+
 type Request_CommitKey struct {
 	CommitKey *CommitKey `protobuf:"bytes,30,opt,name=commit_key,json=commitKey,proto3,oneof"`
 }
@@ -535,6 +705,18 @@ type Request_RenameKey struct {
 
 type Request_SetKeyTags struct {
 	SetKeyTags *SetKeyTags `protobuf:"bytes,36,opt,name=set_key_tags,json=setKeyTags,proto3,oneof"`
+}
+
+type Request_ListVersions struct {
+	ListVersions *ListVersions `protobuf:"bytes,37,opt,name=list_versions,json=listVersions,proto3,oneof"`
+}
+
+type Request_SetKeyAcl struct {
+	SetKeyAcl *SetKeyACL `protobuf:"bytes,38,opt,name=set_key_acl,json=setKeyAcl,proto3,oneof"`
+}
+
+type Request_SetKeyLock struct {
+	SetKeyLock *SetKeyLock `protobuf:"bytes,39,opt,name=set_key_lock,json=setKeyLock,proto3,oneof"`
 }
 
 type Request_CreateUpload struct {
@@ -585,6 +767,26 @@ type Request_GetRoles struct {
 	GetRoles *GetRoles `protobuf:"bytes,62,opt,name=get_roles,json=getRoles,proto3,oneof"`
 }
 
+type Request_SetUser struct {
+	SetUser *SetUser `protobuf:"bytes,70,opt,name=set_user,json=setUser,proto3,oneof"`
+}
+
+type Request_DeleteUser struct {
+	DeleteUser *DeleteUser `protobuf:"bytes,71,opt,name=delete_user,json=deleteUser,proto3,oneof"`
+}
+
+type Request_FindUser struct {
+	FindUser *FindUser `protobuf:"bytes,72,opt,name=find_user,json=findUser,proto3,oneof"`
+}
+
+type Request_ListUsers struct {
+	ListUsers *ListUsers `protobuf:"bytes,73,opt,name=list_users,json=listUsers,proto3,oneof"`
+}
+
+type Request_GetSecret struct {
+	GetSecret *GetSecret `protobuf:"bytes,74,opt,name=get_secret,json=getSecret,proto3,oneof"` // answered by the leader: makes, changes, shows and revokes secrets
+}
+
 type Request_ReserveIds struct {
 	// Only om itself proposes these.
 	ReserveIds *ReserveIDs `protobuf:"bytes,80,opt,name=reserve_ids,json=reserveIds,proto3,oneof"`
@@ -614,6 +816,10 @@ type Request_InitCluster struct {
 	InitCluster *InitCluster `protobuf:"bytes,86,opt,name=init_cluster,json=initCluster,proto3,oneof"`
 }
 
+type Request_ForgetEvents struct {
+	ForgetEvents *ForgetEvents `protobuf:"bytes,87,opt,name=forget_events,json=forgetEvents,proto3,oneof"`
+}
+
 func (*Request_CreateVolume) isRequest_Op() {}
 
 func (*Request_DeleteVolume) isRequest_Op() {}
@@ -630,6 +836,10 @@ func (*Request_GetBucket) isRequest_Op() {}
 
 func (*Request_ListBuckets) isRequest_Op() {}
 
+func (*Request_SetBucket) isRequest_Op() {}
+
+func (*Request_GetBucketDocument) isRequest_Op() {}
+
 func (*Request_CommitKey) isRequest_Op() {}
 
 func (*Request_GetKey) isRequest_Op() {}
@@ -643,6 +853,12 @@ func (*Request_CopyKey) isRequest_Op() {}
 func (*Request_RenameKey) isRequest_Op() {}
 
 func (*Request_SetKeyTags) isRequest_Op() {}
+
+func (*Request_ListVersions) isRequest_Op() {}
+
+func (*Request_SetKeyAcl) isRequest_Op() {}
+
+func (*Request_SetKeyLock) isRequest_Op() {}
 
 func (*Request_CreateUpload) isRequest_Op() {}
 
@@ -668,6 +884,16 @@ func (*Request_ListContainers) isRequest_Op() {}
 
 func (*Request_GetRoles) isRequest_Op() {}
 
+func (*Request_SetUser) isRequest_Op() {}
+
+func (*Request_DeleteUser) isRequest_Op() {}
+
+func (*Request_FindUser) isRequest_Op() {}
+
+func (*Request_ListUsers) isRequest_Op() {}
+
+func (*Request_GetSecret) isRequest_Op() {}
+
 func (*Request_ReserveIds) isRequest_Op() {}
 
 func (*Request_CreateContainer) isRequest_Op() {}
@@ -682,6 +908,8 @@ func (*Request_PruneResults) isRequest_Op() {}
 
 func (*Request_InitCluster) isRequest_Op() {}
 
+func (*Request_ForgetEvents) isRequest_Op() {}
+
 type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Error *commonpb.Error        `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"` // unset: success
@@ -694,6 +922,8 @@ type Response struct {
 	//	*Response_Key
 	//	*Response_Keys
 	//	*Response_Deletes
+	//	*Response_Versions
+	//	*Response_Document
 	//	*Response_Upload
 	//	*Response_Part
 	//	*Response_Parts
@@ -702,6 +932,8 @@ type Response struct {
 	//	*Response_Nodes
 	//	*Response_Containers
 	//	*Response_Roles
+	//	*Response_User
+	//	*Response_Users
 	//	*Response_Ids
 	//	*Response_Container
 	Result        isResponse_Result `protobuf_oneof:"result"`
@@ -816,6 +1048,24 @@ func (x *Response) GetDeletes() *DeleteResults {
 	return nil
 }
 
+func (x *Response) GetVersions() *VersionList {
+	if x != nil {
+		if x, ok := x.Result.(*Response_Versions); ok {
+			return x.Versions
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetDocument() *BucketDocument {
+	if x != nil {
+		if x, ok := x.Result.(*Response_Document); ok {
+			return x.Document
+		}
+	}
+	return nil
+}
+
 func (x *Response) GetUpload() *UploadInfo {
 	if x != nil {
 		if x, ok := x.Result.(*Response_Upload); ok {
@@ -888,6 +1138,24 @@ func (x *Response) GetRoles() *RoleList {
 	return nil
 }
 
+func (x *Response) GetUser() *UserInfo {
+	if x != nil {
+		if x, ok := x.Result.(*Response_User); ok {
+			return x.User
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetUsers() *UserList {
+	if x != nil {
+		if x, ok := x.Result.(*Response_Users); ok {
+			return x.Users
+		}
+	}
+	return nil
+}
+
 func (x *Response) GetIds() *IDRange {
 	if x != nil {
 		if x, ok := x.Result.(*Response_Ids); ok {
@@ -938,6 +1206,14 @@ type Response_Deletes struct {
 	Deletes *DeleteResults `protobuf:"bytes,32,opt,name=deletes,proto3,oneof"`
 }
 
+type Response_Versions struct {
+	Versions *VersionList `protobuf:"bytes,33,opt,name=versions,proto3,oneof"`
+}
+
+type Response_Document struct {
+	Document *BucketDocument `protobuf:"bytes,34,opt,name=document,proto3,oneof"`
+}
+
 type Response_Upload struct {
 	Upload *UploadInfo `protobuf:"bytes,40,opt,name=upload,proto3,oneof"`
 }
@@ -970,6 +1246,14 @@ type Response_Roles struct {
 	Roles *RoleList `protobuf:"bytes,62,opt,name=roles,proto3,oneof"`
 }
 
+type Response_User struct {
+	User *UserInfo `protobuf:"bytes,70,opt,name=user,proto3,oneof"`
+}
+
+type Response_Users struct {
+	Users *UserList `protobuf:"bytes,71,opt,name=users,proto3,oneof"`
+}
+
 type Response_Ids struct {
 	Ids *IDRange `protobuf:"bytes,80,opt,name=ids,proto3,oneof"`
 }
@@ -992,6 +1276,10 @@ func (*Response_Keys) isResponse_Result() {}
 
 func (*Response_Deletes) isResponse_Result() {}
 
+func (*Response_Versions) isResponse_Result() {}
+
+func (*Response_Document) isResponse_Result() {}
+
 func (*Response_Upload) isResponse_Result() {}
 
 func (*Response_Part) isResponse_Result() {}
@@ -1007,6 +1295,10 @@ func (*Response_Nodes) isResponse_Result() {}
 func (*Response_Containers) isResponse_Result() {}
 
 func (*Response_Roles) isResponse_Result() {}
+
+func (*Response_User) isResponse_Result() {}
+
+func (*Response_Users) isResponse_Result() {}
 
 func (*Response_Ids) isResponse_Result() {}
 
@@ -1406,14 +1698,17 @@ type CreateBucket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Both set. The S3 name `bucket` is claimed too: it must be free for an S3
 	// request (s3=true), else it is claimed only if free and legal.
-	Volume        string `protobuf:"bytes,1,opt,name=volume,proto3" json:"volume,omitempty"`
-	Bucket        string `protobuf:"bytes,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	Owner         string `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`             // "": the request's user
-	S3            bool   `protobuf:"varint,4,opt,name=s3,proto3" json:"s3,omitempty"`                  // create the volume when missing; names follow S3's rules
-	Replication   string `protobuf:"bytes,5,opt,name=replication,proto3" json:"replication,omitempty"` // "": the server's default; "ONE", "THREE"
-	Location      string `protobuf:"bytes,6,opt,name=location,proto3" json:"location,omitempty"`       // LocationConstraint as given
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Volume          string `protobuf:"bytes,1,opt,name=volume,proto3" json:"volume,omitempty"`
+	Bucket          string `protobuf:"bytes,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	Owner           string `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`                                            // "": the request's user
+	S3              bool   `protobuf:"varint,4,opt,name=s3,proto3" json:"s3,omitempty"`                                                 // create the volume when missing; names follow S3's rules
+	Replication     string `protobuf:"bytes,5,opt,name=replication,proto3" json:"replication,omitempty"`                                // "": the server's default; "ONE", "THREE"
+	Location        string `protobuf:"bytes,6,opt,name=location,proto3" json:"location,omitempty"`                                      // LocationConstraint as given
+	ObjectLock      bool   `protobuf:"varint,7,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"`               // from the first day; versioning is on with it
+	Acl             *ACL   `protobuf:"bytes,8,opt,name=acl,proto3" json:"acl,omitempty"`                                                // unset: private
+	ObjectOwnership string `protobuf:"bytes,9,opt,name=object_ownership,json=objectOwnership,proto3" json:"object_ownership,omitempty"` // "": BucketOwnerEnforced in AWS's words is the gateway's to say
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *CreateBucket) Reset() {
@@ -1484,6 +1779,27 @@ func (x *CreateBucket) GetReplication() string {
 func (x *CreateBucket) GetLocation() string {
 	if x != nil {
 		return x.Location
+	}
+	return ""
+}
+
+func (x *CreateBucket) GetObjectLock() bool {
+	if x != nil {
+		return x.ObjectLock
+	}
+	return false
+}
+
+func (x *CreateBucket) GetAcl() *ACL {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+func (x *CreateBucket) GetObjectOwnership() string {
+	if x != nil {
+		return x.ObjectOwnership
 	}
 	return ""
 }
@@ -1670,16 +1986,25 @@ func (x *ListBuckets) GetLimit() uint32 {
 }
 
 type BucketInfo struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // key rows are under it; never reused
-	Volume        string                 `protobuf:"bytes,2,opt,name=volume,proto3" json:"volume,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Owner         string                 `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
-	CreatedNs     int64                  `protobuf:"varint,5,opt,name=created_ns,json=createdNs,proto3" json:"created_ns,omitempty"`
-	ModifiedNs    int64                  `protobuf:"varint,6,opt,name=modified_ns,json=modifiedNs,proto3" json:"modified_ns,omitempty"`
-	Replication   string                 `protobuf:"bytes,7,opt,name=replication,proto3" json:"replication,omitempty"`
-	Location      string                 `protobuf:"bytes,8,opt,name=location,proto3" json:"location,omitempty"`
-	S3            bool                   `protobuf:"varint,9,opt,name=s3,proto3" json:"s3,omitempty"` // reachable through S3 under this name
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Id                uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // key rows are under it; never reused
+	Volume            string                 `protobuf:"bytes,2,opt,name=volume,proto3" json:"volume,omitempty"`
+	Name              string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Owner             string                 `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	CreatedNs         int64                  `protobuf:"varint,5,opt,name=created_ns,json=createdNs,proto3" json:"created_ns,omitempty"`
+	ModifiedNs        int64                  `protobuf:"varint,6,opt,name=modified_ns,json=modifiedNs,proto3" json:"modified_ns,omitempty"`
+	Replication       string                 `protobuf:"bytes,7,opt,name=replication,proto3" json:"replication,omitempty"`
+	Location          string                 `protobuf:"bytes,8,opt,name=location,proto3" json:"location,omitempty"`
+	S3                bool                   `protobuf:"varint,9,opt,name=s3,proto3" json:"s3,omitempty"`                                                          // reachable through S3 under this name
+	Versioning        string                 `protobuf:"bytes,10,opt,name=versioning,proto3" json:"versioning,omitempty"`                                          // "" (never), "Enabled", "Suspended"
+	ObjectLock        *ObjectLock            `protobuf:"bytes,11,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"`                        // unset: off
+	ObjectOwnership   string                 `protobuf:"bytes,12,opt,name=object_ownership,json=objectOwnership,proto3" json:"object_ownership,omitempty"`         // BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter; "": not set
+	PublicAccessBlock *PublicAccessBlock     `protobuf:"bytes,13,opt,name=public_access_block,json=publicAccessBlock,proto3" json:"public_access_block,omitempty"` // unset: none
+	Acl               *ACL                   `protobuf:"bytes,14,opt,name=acl,proto3" json:"acl,omitempty"`                                                        // unset: private
+	Encryption        *DefaultEncryption     `protobuf:"bytes,15,opt,name=encryption,proto3" json:"encryption,omitempty"`                                          // unset: none
+	// kind → raft index of the last change of that document. A missing kind has none.
+	// Kinds: policy, cors, lifecycle, tagging, notification.
+	Documents     map[string]uint64 `protobuf:"bytes,16,rep,name=documents,proto3" json:"documents,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1777,6 +2102,1089 @@ func (x *BucketInfo) GetS3() bool {
 	return false
 }
 
+func (x *BucketInfo) GetVersioning() string {
+	if x != nil {
+		return x.Versioning
+	}
+	return ""
+}
+
+func (x *BucketInfo) GetObjectLock() *ObjectLock {
+	if x != nil {
+		return x.ObjectLock
+	}
+	return nil
+}
+
+func (x *BucketInfo) GetObjectOwnership() string {
+	if x != nil {
+		return x.ObjectOwnership
+	}
+	return ""
+}
+
+func (x *BucketInfo) GetPublicAccessBlock() *PublicAccessBlock {
+	if x != nil {
+		return x.PublicAccessBlock
+	}
+	return nil
+}
+
+func (x *BucketInfo) GetAcl() *ACL {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+func (x *BucketInfo) GetEncryption() *DefaultEncryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+func (x *BucketInfo) GetDocuments() map[string]uint64 {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+// ObjectLock says that versions can be locked, and how new ones are by default.
+type ObjectLock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mode          string                 `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"`  // GOVERNANCE, COMPLIANCE; "": no default
+	Days          uint32                 `protobuf:"varint,2,opt,name=days,proto3" json:"days,omitempty"` // either days or years with a mode
+	Years         uint32                 `protobuf:"varint,3,opt,name=years,proto3" json:"years,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ObjectLock) Reset() {
+	*x = ObjectLock{}
+	mi := &file_ompb_om_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ObjectLock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ObjectLock) ProtoMessage() {}
+
+func (x *ObjectLock) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ObjectLock.ProtoReflect.Descriptor instead.
+func (*ObjectLock) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ObjectLock) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *ObjectLock) GetDays() uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *ObjectLock) GetYears() uint32 {
+	if x != nil {
+		return x.Years
+	}
+	return 0
+}
+
+type PublicAccessBlock struct {
+	state                 protoimpl.MessageState `protogen:"open.v1"`
+	BlockPublicAcls       bool                   `protobuf:"varint,1,opt,name=block_public_acls,json=blockPublicAcls,proto3" json:"block_public_acls,omitempty"`
+	IgnorePublicAcls      bool                   `protobuf:"varint,2,opt,name=ignore_public_acls,json=ignorePublicAcls,proto3" json:"ignore_public_acls,omitempty"`
+	BlockPublicPolicy     bool                   `protobuf:"varint,3,opt,name=block_public_policy,json=blockPublicPolicy,proto3" json:"block_public_policy,omitempty"`
+	RestrictPublicBuckets bool                   `protobuf:"varint,4,opt,name=restrict_public_buckets,json=restrictPublicBuckets,proto3" json:"restrict_public_buckets,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
+}
+
+func (x *PublicAccessBlock) Reset() {
+	*x = PublicAccessBlock{}
+	mi := &file_ompb_om_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PublicAccessBlock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PublicAccessBlock) ProtoMessage() {}
+
+func (x *PublicAccessBlock) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PublicAccessBlock.ProtoReflect.Descriptor instead.
+func (*PublicAccessBlock) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PublicAccessBlock) GetBlockPublicAcls() bool {
+	if x != nil {
+		return x.BlockPublicAcls
+	}
+	return false
+}
+
+func (x *PublicAccessBlock) GetIgnorePublicAcls() bool {
+	if x != nil {
+		return x.IgnorePublicAcls
+	}
+	return false
+}
+
+func (x *PublicAccessBlock) GetBlockPublicPolicy() bool {
+	if x != nil {
+		return x.BlockPublicPolicy
+	}
+	return false
+}
+
+func (x *PublicAccessBlock) GetRestrictPublicBuckets() bool {
+	if x != nil {
+		return x.RestrictPublicBuckets
+	}
+	return false
+}
+
+type DefaultEncryption struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Algorithm     string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"` // AES256, aws:kms
+	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	BucketKey     bool                   `protobuf:"varint,3,opt,name=bucket_key,json=bucketKey,proto3" json:"bucket_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DefaultEncryption) Reset() {
+	*x = DefaultEncryption{}
+	mi := &file_ompb_om_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DefaultEncryption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DefaultEncryption) ProtoMessage() {}
+
+func (x *DefaultEncryption) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DefaultEncryption.ProtoReflect.Descriptor instead.
+func (*DefaultEncryption) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DefaultEncryption) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *DefaultEncryption) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *DefaultEncryption) GetBucketKey() bool {
+	if x != nil {
+		return x.BucketKey
+	}
+	return false
+}
+
+// ACL is an access control list as AWS has it. Owners are user names; the ids of
+// grantees are canonical ids (identity.CanonicalID of a name).
+type ACL struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"` // "": the bucket's or key's owner
+	Grants        []*Grant               `protobuf:"bytes,2,rep,name=grants,proto3" json:"grants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ACL) Reset() {
+	*x = ACL{}
+	mi := &file_ompb_om_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ACL) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ACL) ProtoMessage() {}
+
+func (x *ACL) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ACL.ProtoReflect.Descriptor instead.
+func (*ACL) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ACL) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ACL) GetGrants() []*Grant {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+type Grant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                 // canonical id of a user; "" for a group
+	Uri           string                 `protobuf:"bytes,2,opt,name=uri,proto3" json:"uri,omitempty"`               // of a group
+	Permission    string                 `protobuf:"bytes,3,opt,name=permission,proto3" json:"permission,omitempty"` // FULL_CONTROL, READ, WRITE, READ_ACP, WRITE_ACP
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Grant) Reset() {
+	*x = Grant{}
+	mi := &file_ompb_om_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Grant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Grant) ProtoMessage() {}
+
+func (x *Grant) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Grant.ProtoReflect.Descriptor instead.
+func (*Grant) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Grant) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Grant) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *Grant) GetPermission() string {
+	if x != nil {
+		return x.Permission
+	}
+	return ""
+}
+
+// SetBucket changes one property of a bucket.
+type SetBucket struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	ExpectedOwner string                 `protobuf:"bytes,2,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	// Types that are valid to be assigned to Change:
+	//
+	//	*SetBucket_Versioning
+	//	*SetBucket_ObjectLock
+	//	*SetBucket_ObjectOwnership
+	//	*SetBucket_PublicAccessBlock
+	//	*SetBucket_Acl
+	//	*SetBucket_Encryption
+	//	*SetBucket_Document
+	//	*SetBucket_Owner
+	Change        isSetBucket_Change `protobuf_oneof:"change"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetBucket) Reset() {
+	*x = SetBucket{}
+	mi := &file_ompb_om_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetBucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetBucket) ProtoMessage() {}
+
+func (x *SetBucket) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetBucket.ProtoReflect.Descriptor instead.
+func (*SetBucket) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SetBucket) GetRef() *BucketRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *SetBucket) GetExpectedOwner() string {
+	if x != nil {
+		return x.ExpectedOwner
+	}
+	return ""
+}
+
+func (x *SetBucket) GetChange() isSetBucket_Change {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *SetBucket) GetVersioning() string {
+	if x != nil {
+		if x, ok := x.Change.(*SetBucket_Versioning); ok {
+			return x.Versioning
+		}
+	}
+	return ""
+}
+
+func (x *SetBucket) GetObjectLock() *ObjectLock {
+	if x != nil {
+		if x, ok := x.Change.(*SetBucket_ObjectLock); ok {
+			return x.ObjectLock
+		}
+	}
+	return nil
+}
+
+func (x *SetBucket) GetObjectOwnership() string {
+	if x != nil {
+		if x, ok := x.Change.(*SetBucket_ObjectOwnership); ok {
+			return x.ObjectOwnership
+		}
+	}
+	return ""
+}
+
+func (x *SetBucket) GetPublicAccessBlock() *PublicAccessBlock {
+	if x != nil {
+		if x, ok := x.Change.(*SetBucket_PublicAccessBlock); ok {
+			return x.PublicAccessBlock
+		}
+	}
+	return nil
+}
+
+func (x *SetBucket) GetAcl() *ACL {
+	if x != nil {
+		if x, ok := x.Change.(*SetBucket_Acl); ok {
+			return x.Acl
+		}
+	}
+	return nil
+}
+
+func (x *SetBucket) GetEncryption() *DefaultEncryption {
+	if x != nil {
+		if x, ok := x.Change.(*SetBucket_Encryption); ok {
+			return x.Encryption
+		}
+	}
+	return nil
+}
+
+func (x *SetBucket) GetDocument() *BucketDocument {
+	if x != nil {
+		if x, ok := x.Change.(*SetBucket_Document); ok {
+			return x.Document
+		}
+	}
+	return nil
+}
+
+func (x *SetBucket) GetOwner() string {
+	if x != nil {
+		if x, ok := x.Change.(*SetBucket_Owner); ok {
+			return x.Owner
+		}
+	}
+	return ""
+}
+
+type isSetBucket_Change interface {
+	isSetBucket_Change()
+}
+
+type SetBucket_Versioning struct {
+	Versioning string `protobuf:"bytes,10,opt,name=versioning,proto3,oneof"` // Enabled, Suspended
+}
+
+type SetBucket_ObjectLock struct {
+	ObjectLock *ObjectLock `protobuf:"bytes,11,opt,name=object_lock,json=objectLock,proto3,oneof"` // turns it on; can't be turned off
+}
+
+type SetBucket_ObjectOwnership struct {
+	ObjectOwnership string `protobuf:"bytes,12,opt,name=object_ownership,json=objectOwnership,proto3,oneof"` // "" removes it
+}
+
+type SetBucket_PublicAccessBlock struct {
+	PublicAccessBlock *PublicAccessBlock `protobuf:"bytes,13,opt,name=public_access_block,json=publicAccessBlock,proto3,oneof"` // all false removes it
+}
+
+type SetBucket_Acl struct {
+	Acl *ACL `protobuf:"bytes,14,opt,name=acl,proto3,oneof"`
+}
+
+type SetBucket_Encryption struct {
+	Encryption *DefaultEncryption `protobuf:"bytes,15,opt,name=encryption,proto3,oneof"` // algorithm "" removes it
+}
+
+type SetBucket_Document struct {
+	Document *BucketDocument `protobuf:"bytes,16,opt,name=document,proto3,oneof"` // without content: removes it
+}
+
+type SetBucket_Owner struct {
+	Owner string `protobuf:"bytes,17,opt,name=owner,proto3,oneof"`
+}
+
+func (*SetBucket_Versioning) isSetBucket_Change() {}
+
+func (*SetBucket_ObjectLock) isSetBucket_Change() {}
+
+func (*SetBucket_ObjectOwnership) isSetBucket_Change() {}
+
+func (*SetBucket_PublicAccessBlock) isSetBucket_Change() {}
+
+func (*SetBucket_Acl) isSetBucket_Change() {}
+
+func (*SetBucket_Encryption) isSetBucket_Change() {}
+
+func (*SetBucket_Document) isSetBucket_Change() {}
+
+func (*SetBucket_Owner) isSetBucket_Change() {}
+
+// BucketDocument is a configuration that om keeps whole: a policy, CORS rules and
+// the like. Lifecycle and notification are messages (below), for om acts on them.
+type BucketDocument struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Content       []byte                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"` // of its last change; in answers only
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BucketDocument) Reset() {
+	*x = BucketDocument{}
+	mi := &file_ompb_om_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BucketDocument) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BucketDocument) ProtoMessage() {}
+
+func (x *BucketDocument) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BucketDocument.ProtoReflect.Descriptor instead.
+func (*BucketDocument) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *BucketDocument) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *BucketDocument) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *BucketDocument) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+type GetBucketDocument struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	ExpectedOwner string                 `protobuf:"bytes,3,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetBucketDocument) Reset() {
+	*x = GetBucketDocument{}
+	mi := &file_ompb_om_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetBucketDocument) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetBucketDocument) ProtoMessage() {}
+
+func (x *GetBucketDocument) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetBucketDocument.ProtoReflect.Descriptor instead.
+func (*GetBucketDocument) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetBucketDocument) GetRef() *BucketRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *GetBucketDocument) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *GetBucketDocument) GetExpectedOwner() string {
+	if x != nil {
+		return x.ExpectedOwner
+	}
+	return ""
+}
+
+// Lifecycle is the content of the lifecycle document.
+type Lifecycle struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rules         []*LifecycleRule       `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Lifecycle) Reset() {
+	*x = Lifecycle{}
+	mi := &file_ompb_om_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lifecycle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lifecycle) ProtoMessage() {}
+
+func (x *Lifecycle) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lifecycle.ProtoReflect.Descriptor instead.
+func (*Lifecycle) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Lifecycle) GetRules() []*LifecycleRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+type LifecycleRule struct {
+	state                 protoimpl.MessageState `protogen:"open.v1"`
+	Id                    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Enabled               bool                   `protobuf:"varint,2,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	Prefix                string                 `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Tags                  map[string]string      `protobuf:"bytes,4,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	LargerThan            uint64                 `protobuf:"varint,5,opt,name=larger_than,json=largerThan,proto3" json:"larger_than,omitempty"` // bytes; 0: unset
+	SmallerThan           uint64                 `protobuf:"varint,6,opt,name=smaller_than,json=smallerThan,proto3" json:"smaller_than,omitempty"`
+	ExpireDays            uint32                 `protobuf:"varint,7,opt,name=expire_days,json=expireDays,proto3" json:"expire_days,omitempty"`
+	ExpireDateNs          int64                  `protobuf:"varint,8,opt,name=expire_date_ns,json=expireDateNs,proto3" json:"expire_date_ns,omitempty"`
+	ExpireDeleteMarker    bool                   `protobuf:"varint,9,opt,name=expire_delete_marker,json=expireDeleteMarker,proto3" json:"expire_delete_marker,omitempty"`
+	NoncurrentDays        uint32                 `protobuf:"varint,10,opt,name=noncurrent_days,json=noncurrentDays,proto3" json:"noncurrent_days,omitempty"`
+	NoncurrentKeep        uint32                 `protobuf:"varint,11,opt,name=noncurrent_keep,json=noncurrentKeep,proto3" json:"noncurrent_keep,omitempty"` // NewerNoncurrentVersions
+	AbortUploadDays       uint32                 `protobuf:"varint,12,opt,name=abort_upload_days,json=abortUploadDays,proto3" json:"abort_upload_days,omitempty"`
+	V1Prefix              bool                   `protobuf:"varint,13,opt,name=v1_prefix,json=v1Prefix,proto3" json:"v1_prefix,omitempty"`    // the prefix stands in the rule itself, not in a filter
+	FilterAnd             bool                   `protobuf:"varint,14,opt,name=filter_and,json=filterAnd,proto3" json:"filter_and,omitempty"` // the filter is written with And
+	Transitions           []*Transition          `protobuf:"bytes,15,rep,name=transitions,proto3" json:"transitions,omitempty"`               // kept and told again, not carried out
+	NoncurrentTransitions []*Transition          `protobuf:"bytes,16,rep,name=noncurrent_transitions,json=noncurrentTransitions,proto3" json:"noncurrent_transitions,omitempty"`
+	HasFilterPrefix       bool                   `protobuf:"varint,17,opt,name=has_filter_prefix,json=hasFilterPrefix,proto3" json:"has_filter_prefix,omitempty"` // Filter has a Prefix, perhaps an empty one
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
+}
+
+func (x *LifecycleRule) Reset() {
+	*x = LifecycleRule{}
+	mi := &file_ompb_om_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LifecycleRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LifecycleRule) ProtoMessage() {}
+
+func (x *LifecycleRule) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LifecycleRule.ProtoReflect.Descriptor instead.
+func (*LifecycleRule) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *LifecycleRule) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *LifecycleRule) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *LifecycleRule) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *LifecycleRule) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *LifecycleRule) GetLargerThan() uint64 {
+	if x != nil {
+		return x.LargerThan
+	}
+	return 0
+}
+
+func (x *LifecycleRule) GetSmallerThan() uint64 {
+	if x != nil {
+		return x.SmallerThan
+	}
+	return 0
+}
+
+func (x *LifecycleRule) GetExpireDays() uint32 {
+	if x != nil {
+		return x.ExpireDays
+	}
+	return 0
+}
+
+func (x *LifecycleRule) GetExpireDateNs() int64 {
+	if x != nil {
+		return x.ExpireDateNs
+	}
+	return 0
+}
+
+func (x *LifecycleRule) GetExpireDeleteMarker() bool {
+	if x != nil {
+		return x.ExpireDeleteMarker
+	}
+	return false
+}
+
+func (x *LifecycleRule) GetNoncurrentDays() uint32 {
+	if x != nil {
+		return x.NoncurrentDays
+	}
+	return 0
+}
+
+func (x *LifecycleRule) GetNoncurrentKeep() uint32 {
+	if x != nil {
+		return x.NoncurrentKeep
+	}
+	return 0
+}
+
+func (x *LifecycleRule) GetAbortUploadDays() uint32 {
+	if x != nil {
+		return x.AbortUploadDays
+	}
+	return 0
+}
+
+func (x *LifecycleRule) GetV1Prefix() bool {
+	if x != nil {
+		return x.V1Prefix
+	}
+	return false
+}
+
+func (x *LifecycleRule) GetFilterAnd() bool {
+	if x != nil {
+		return x.FilterAnd
+	}
+	return false
+}
+
+func (x *LifecycleRule) GetTransitions() []*Transition {
+	if x != nil {
+		return x.Transitions
+	}
+	return nil
+}
+
+func (x *LifecycleRule) GetNoncurrentTransitions() []*Transition {
+	if x != nil {
+		return x.NoncurrentTransitions
+	}
+	return nil
+}
+
+func (x *LifecycleRule) GetHasFilterPrefix() bool {
+	if x != nil {
+		return x.HasFilterPrefix
+	}
+	return false
+}
+
+type Transition struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Days          uint32                 `protobuf:"varint,1,opt,name=days,proto3" json:"days,omitempty"`
+	DateNs        int64                  `protobuf:"varint,2,opt,name=date_ns,json=dateNs,proto3" json:"date_ns,omitempty"`
+	StorageClass  string                 `protobuf:"bytes,3,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	NewerVersions uint32                 `protobuf:"varint,4,opt,name=newer_versions,json=newerVersions,proto3" json:"newer_versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transition) Reset() {
+	*x = Transition{}
+	mi := &file_ompb_om_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transition) ProtoMessage() {}
+
+func (x *Transition) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transition.ProtoReflect.Descriptor instead.
+func (*Transition) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Transition) GetDays() uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *Transition) GetDateNs() int64 {
+	if x != nil {
+		return x.DateNs
+	}
+	return 0
+}
+
+func (x *Transition) GetStorageClass() string {
+	if x != nil {
+		return x.StorageClass
+	}
+	return ""
+}
+
+func (x *Transition) GetNewerVersions() uint32 {
+	if x != nil {
+		return x.NewerVersions
+	}
+	return 0
+}
+
+// Notification is the content of the notification document.
+type Notification struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Targets       []*NotificationTarget  `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notification) Reset() {
+	*x = Notification{}
+	mi := &file_ompb_om_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notification) ProtoMessage() {}
+
+func (x *Notification) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notification.ProtoReflect.Descriptor instead.
+func (*Notification) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Notification) GetTargets() []*NotificationTarget {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+type NotificationTarget struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Arn           string                 `protobuf:"bytes,2,opt,name=arn,proto3" json:"arn,omitempty"`       // names a configured target
+	Events        []string               `protobuf:"bytes,3,rep,name=events,proto3" json:"events,omitempty"` // s3:ObjectCreated:* and so on
+	Prefix        string                 `protobuf:"bytes,4,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Suffix        string                 `protobuf:"bytes,5,opt,name=suffix,proto3" json:"suffix,omitempty"`
+	Kind          string                 `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"` // Queue, Topic, CloudFunction: the element it was configured with
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotificationTarget) Reset() {
+	*x = NotificationTarget{}
+	mi := &file_ompb_om_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotificationTarget) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotificationTarget) ProtoMessage() {}
+
+func (x *NotificationTarget) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotificationTarget.ProtoReflect.Descriptor instead.
+func (*NotificationTarget) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *NotificationTarget) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *NotificationTarget) GetArn() string {
+	if x != nil {
+		return x.Arn
+	}
+	return ""
+}
+
+func (x *NotificationTarget) GetEvents() []string {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *NotificationTarget) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *NotificationTarget) GetSuffix() string {
+	if x != nil {
+		return x.Suffix
+	}
+	return ""
+}
+
+func (x *NotificationTarget) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
 type BucketList struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Buckets       []*BucketInfo          `protobuf:"bytes,1,rep,name=buckets,proto3" json:"buckets,omitempty"`
@@ -1787,7 +3195,7 @@ type BucketList struct {
 
 func (x *BucketList) Reset() {
 	*x = BucketList{}
-	mi := &file_ompb_om_proto_msgTypes[14]
+	mi := &file_ompb_om_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1799,7 +3207,7 @@ func (x *BucketList) String() string {
 func (*BucketList) ProtoMessage() {}
 
 func (x *BucketList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[14]
+	mi := &file_ompb_om_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1812,7 +3220,7 @@ func (x *BucketList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BucketList.ProtoReflect.Descriptor instead.
 func (*BucketList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{14}
+	return file_ompb_om_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *BucketList) GetBuckets() []*BucketInfo {
@@ -1842,7 +3250,7 @@ type KeyMeta struct {
 
 func (x *KeyMeta) Reset() {
 	*x = KeyMeta{}
-	mi := &file_ompb_om_proto_msgTypes[15]
+	mi := &file_ompb_om_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +3262,7 @@ func (x *KeyMeta) String() string {
 func (*KeyMeta) ProtoMessage() {}
 
 func (x *KeyMeta) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[15]
+	mi := &file_ompb_om_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +3275,7 @@ func (x *KeyMeta) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyMeta.ProtoReflect.Descriptor instead.
 func (*KeyMeta) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{15}
+	return file_ompb_om_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *KeyMeta) GetMetadata() map[string]string {
@@ -1911,7 +3319,7 @@ type Checksum struct {
 
 func (x *Checksum) Reset() {
 	*x = Checksum{}
-	mi := &file_ompb_om_proto_msgTypes[16]
+	mi := &file_ompb_om_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +3331,7 @@ func (x *Checksum) String() string {
 func (*Checksum) ProtoMessage() {}
 
 func (x *Checksum) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[16]
+	mi := &file_ompb_om_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +3344,7 @@ func (x *Checksum) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checksum.ProtoReflect.Descriptor instead.
 func (*Checksum) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{16}
+	return file_ompb_om_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Checksum) GetAlgorithm() string {
@@ -1966,13 +3374,14 @@ type Part struct {
 	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
 	Etag          string                 `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	Checksums     []*Checksum            `protobuf:"bytes,4,rep,name=checksums,proto3" json:"checksums,omitempty"`
+	Salt          []byte                 `protobuf:"bytes,5,opt,name=salt,proto3" json:"salt,omitempty"` // of the part's encryption
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_ompb_om_proto_msgTypes[17]
+	mi := &file_ompb_om_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1984,7 +3393,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[17]
+	mi := &file_ompb_om_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1997,7 +3406,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{17}
+	return file_ompb_om_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Part) GetNumber() uint32 {
@@ -2028,6 +3437,13 @@ func (x *Part) GetChecksums() []*Checksum {
 	return nil
 }
 
+func (x *Part) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
 type KeyInfo struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -2041,14 +3457,22 @@ type KeyInfo struct {
 	Blocks        []*commonpb.Block      `protobuf:"bytes,9,rep,name=blocks,proto3" json:"blocks,omitempty"`
 	Parts         []*Part                `protobuf:"bytes,10,rep,name=parts,proto3" json:"parts,omitempty"` // of a multipart object, in order
 	Replication   string                 `protobuf:"bytes,11,opt,name=replication,proto3" json:"replication,omitempty"`
-	Generation    uint64                 `protobuf:"varint,12,opt,name=generation,proto3" json:"generation,omitempty"` // raft index that wrote this version
+	Generation    uint64                 `protobuf:"varint,12,opt,name=generation,proto3" json:"generation,omitempty"`                         // raft index that wrote this version
+	VersionId     string                 `protobuf:"bytes,13,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`           // "" is the null version
+	DeleteMarker  bool                   `protobuf:"varint,14,opt,name=delete_marker,json=deleteMarker,proto3" json:"delete_marker,omitempty"` // this version says that the key is deleted
+	Ordinal       uint32                 `protobuf:"varint,15,opt,name=ordinal,proto3" json:"ordinal,omitempty"`                               // within the entry; (generation, ordinal) orders versions
+	Latest        bool                   `protobuf:"varint,16,opt,name=latest,proto3" json:"latest,omitempty"`                                 // in answers only
+	Acl           *ACL                   `protobuf:"bytes,17,opt,name=acl,proto3" json:"acl,omitempty"`                                        // unset: private
+	Retention     *Retention             `protobuf:"bytes,18,opt,name=retention,proto3" json:"retention,omitempty"`
+	LegalHold     bool                   `protobuf:"varint,19,opt,name=legal_hold,json=legalHold,proto3" json:"legal_hold,omitempty"`
+	Encryption    *Encryption            `protobuf:"bytes,20,opt,name=encryption,proto3" json:"encryption,omitempty"` // unset: stored as it is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *KeyInfo) Reset() {
 	*x = KeyInfo{}
-	mi := &file_ompb_om_proto_msgTypes[18]
+	mi := &file_ompb_om_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +3484,7 @@ func (x *KeyInfo) String() string {
 func (*KeyInfo) ProtoMessage() {}
 
 func (x *KeyInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[18]
+	mi := &file_ompb_om_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +3497,7 @@ func (x *KeyInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyInfo.ProtoReflect.Descriptor instead.
 func (*KeyInfo) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{18}
+	return file_ompb_om_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *KeyInfo) GetKey() string {
@@ -2160,6 +3584,235 @@ func (x *KeyInfo) GetGeneration() uint64 {
 	return 0
 }
 
+func (x *KeyInfo) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *KeyInfo) GetDeleteMarker() bool {
+	if x != nil {
+		return x.DeleteMarker
+	}
+	return false
+}
+
+func (x *KeyInfo) GetOrdinal() uint32 {
+	if x != nil {
+		return x.Ordinal
+	}
+	return 0
+}
+
+func (x *KeyInfo) GetLatest() bool {
+	if x != nil {
+		return x.Latest
+	}
+	return false
+}
+
+func (x *KeyInfo) GetAcl() *ACL {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+func (x *KeyInfo) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *KeyInfo) GetLegalHold() bool {
+	if x != nil {
+		return x.LegalHold
+	}
+	return false
+}
+
+func (x *KeyInfo) GetEncryption() *Encryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+// Retention keeps a version from being deleted until then.
+type Retention struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mode          string                 `protobuf:"bytes,1,opt,name=mode,proto3" json:"mode,omitempty"` // GOVERNANCE, COMPLIANCE; "": none
+	UntilNs       int64                  `protobuf:"varint,2,opt,name=until_ns,json=untilNs,proto3" json:"until_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retention) Reset() {
+	*x = Retention{}
+	mi := &file_ompb_om_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retention) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retention) ProtoMessage() {}
+
+func (x *Retention) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retention.ProtoReflect.Descriptor instead.
+func (*Retention) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Retention) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Retention) GetUntilNs() int64 {
+	if x != nil {
+		return x.UntilNs
+	}
+	return 0
+}
+
+// Encryption says how the stored bytes of an object were made of its own. om knows
+// only the sizes: every chunk of `chunk` bytes, the last perhaps shorter, is stored
+// with `overhead` bytes more, and each part of a multipart object by itself. Sizes
+// everywhere else are those of the plain bytes.
+type Encryption struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Kind           string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`                               // SSE-C, SSE-S3, SSE-KMS
+	Algorithm      string                 `protobuf:"bytes,2,opt,name=algorithm,proto3" json:"algorithm,omitempty"`                     // as told to clients: AES256, aws:kms
+	KeyId          string                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`                // of the key that wraps
+	WrappedKey     []byte                 `protobuf:"bytes,4,opt,name=wrapped_key,json=wrappedKey,proto3" json:"wrapped_key,omitempty"` // the object's data key
+	CustomerKeyMd5 string                 `protobuf:"bytes,5,opt,name=customer_key_md5,json=customerKeyMd5,proto3" json:"customer_key_md5,omitempty"`
+	Chunk          uint32                 `protobuf:"varint,6,opt,name=chunk,proto3" json:"chunk,omitempty"`
+	Overhead       uint32                 `protobuf:"varint,7,opt,name=overhead,proto3" json:"overhead,omitempty"`
+	Salt           []byte                 `protobuf:"bytes,8,opt,name=salt,proto3" json:"salt,omitempty"`       // of an object that is not of parts
+	Context        string                 `protobuf:"bytes,9,opt,name=context,proto3" json:"context,omitempty"` // x-amz-server-side-encryption-context, as given
+	BucketKey      bool                   `protobuf:"varint,10,opt,name=bucket_key,json=bucketKey,proto3" json:"bucket_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Encryption) Reset() {
+	*x = Encryption{}
+	mi := &file_ompb_om_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Encryption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Encryption) ProtoMessage() {}
+
+func (x *Encryption) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Encryption.ProtoReflect.Descriptor instead.
+func (*Encryption) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Encryption) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Encryption) GetAlgorithm() string {
+	if x != nil {
+		return x.Algorithm
+	}
+	return ""
+}
+
+func (x *Encryption) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *Encryption) GetWrappedKey() []byte {
+	if x != nil {
+		return x.WrappedKey
+	}
+	return nil
+}
+
+func (x *Encryption) GetCustomerKeyMd5() string {
+	if x != nil {
+		return x.CustomerKeyMd5
+	}
+	return ""
+}
+
+func (x *Encryption) GetChunk() uint32 {
+	if x != nil {
+		return x.Chunk
+	}
+	return 0
+}
+
+func (x *Encryption) GetOverhead() uint32 {
+	if x != nil {
+		return x.Overhead
+	}
+	return 0
+}
+
+func (x *Encryption) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
+func (x *Encryption) GetContext() string {
+	if x != nil {
+		return x.Context
+	}
+	return ""
+}
+
+func (x *Encryption) GetBucketKey() bool {
+	if x != nil {
+		return x.BucketKey
+	}
+	return false
+}
+
 // Condition is decided inside the state machine, so exactly one racer wins.
 type Condition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2175,7 +3828,7 @@ type Condition struct {
 
 func (x *Condition) Reset() {
 	*x = Condition{}
-	mi := &file_ompb_om_proto_msgTypes[19]
+	mi := &file_ompb_om_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +3840,7 @@ func (x *Condition) String() string {
 func (*Condition) ProtoMessage() {}
 
 func (x *Condition) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[19]
+	mi := &file_ompb_om_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +3853,7 @@ func (x *Condition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Condition.ProtoReflect.Descriptor instead.
 func (*Condition) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{19}
+	return file_ompb_om_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Condition) GetIfMatch() []string {
@@ -2250,13 +3903,17 @@ type CommitKey struct {
 	Condition     *Condition             `protobuf:"bytes,8,opt,name=condition,proto3" json:"condition,omitempty"`
 	ExpectedOwner string                 `protobuf:"bytes,9,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"` // bucket owner
 	Replication   string                 `protobuf:"bytes,10,opt,name=replication,proto3" json:"replication,omitempty"`
+	Acl           *ACL                   `protobuf:"bytes,11,opt,name=acl,proto3" json:"acl,omitempty"`
+	Retention     *Retention             `protobuf:"bytes,12,opt,name=retention,proto3" json:"retention,omitempty"` // unset: the bucket's default
+	LegalHold     bool                   `protobuf:"varint,13,opt,name=legal_hold,json=legalHold,proto3" json:"legal_hold,omitempty"`
+	Encryption    *Encryption            `protobuf:"bytes,14,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CommitKey) Reset() {
 	*x = CommitKey{}
-	mi := &file_ompb_om_proto_msgTypes[20]
+	mi := &file_ompb_om_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +3925,7 @@ func (x *CommitKey) String() string {
 func (*CommitKey) ProtoMessage() {}
 
 func (x *CommitKey) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[20]
+	mi := &file_ompb_om_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2281,7 +3938,7 @@ func (x *CommitKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitKey.ProtoReflect.Descriptor instead.
 func (*CommitKey) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{20}
+	return file_ompb_om_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CommitKey) GetRef() *BucketRef {
@@ -2354,18 +4011,49 @@ func (x *CommitKey) GetReplication() string {
 	return ""
 }
 
+func (x *CommitKey) GetAcl() *ACL {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+func (x *CommitKey) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *CommitKey) GetLegalHold() bool {
+	if x != nil {
+		return x.LegalHold
+	}
+	return false
+}
+
+func (x *CommitKey) GetEncryption() *Encryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
+// GetKey: version_id "" is the current version, "null" the null version. A delete
+// marker is answered as a key with delete_marker set, not as an error.
 type GetKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
 	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	ExpectedOwner string                 `protobuf:"bytes,3,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	VersionId     string                 `protobuf:"bytes,4,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetKey) Reset() {
 	*x = GetKey{}
-	mi := &file_ompb_om_proto_msgTypes[21]
+	mi := &file_ompb_om_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2377,7 +4065,7 @@ func (x *GetKey) String() string {
 func (*GetKey) ProtoMessage() {}
 
 func (x *GetKey) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[21]
+	mi := &file_ompb_om_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2390,7 +4078,7 @@ func (x *GetKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKey.ProtoReflect.Descriptor instead.
 func (*GetKey) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{21}
+	return file_ompb_om_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetKey) GetRef() *BucketRef {
@@ -2414,20 +4102,28 @@ func (x *GetKey) GetExpectedOwner() string {
 	return ""
 }
 
+func (x *GetKey) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
 // KeyResult carries the key and, for reads, where its blocks are now.
 type KeyResult struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Key    *KeyInfo               `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	Bucket *BucketInfo            `protobuf:"bytes,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// container id → replicas, for every container in key.blocks.
-	Locations     map[uint64]*Replicas `protobuf:"bytes,3,rep,name=locations,proto3" json:"locations,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // Complete: bytes of the source etc. never ride here.
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Locations       map[uint64]*Replicas `protobuf:"bytes,3,rep,name=locations,proto3" json:"locations,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	SourceVersionId string               `protobuf:"bytes,4,opt,name=source_version_id,json=sourceVersionId,proto3" json:"source_version_id,omitempty"` // CopyKey: the version that was copied, "" if its bucket never had versions
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *KeyResult) Reset() {
 	*x = KeyResult{}
-	mi := &file_ompb_om_proto_msgTypes[22]
+	mi := &file_ompb_om_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2439,7 +4135,7 @@ func (x *KeyResult) String() string {
 func (*KeyResult) ProtoMessage() {}
 
 func (x *KeyResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[22]
+	mi := &file_ompb_om_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2452,7 +4148,7 @@ func (x *KeyResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyResult.ProtoReflect.Descriptor instead.
 func (*KeyResult) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{22}
+	return file_ompb_om_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *KeyResult) GetKey() *KeyInfo {
@@ -2476,6 +4172,13 @@ func (x *KeyResult) GetLocations() map[uint64]*Replicas {
 	return nil
 }
 
+func (x *KeyResult) GetSourceVersionId() string {
+	if x != nil {
+		return x.SourceVersionId
+	}
+	return ""
+}
+
 type Replicas struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Nodes         []*commonpb.Node       `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
@@ -2485,7 +4188,7 @@ type Replicas struct {
 
 func (x *Replicas) Reset() {
 	*x = Replicas{}
-	mi := &file_ompb_om_proto_msgTypes[23]
+	mi := &file_ompb_om_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2497,7 +4200,7 @@ func (x *Replicas) String() string {
 func (*Replicas) ProtoMessage() {}
 
 func (x *Replicas) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[23]
+	mi := &file_ompb_om_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2510,7 +4213,7 @@ func (x *Replicas) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Replicas.ProtoReflect.Descriptor instead.
 func (*Replicas) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{23}
+	return file_ompb_om_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Replicas) GetNodes() []*commonpb.Node {
@@ -2534,7 +4237,7 @@ type ListKeys struct {
 
 func (x *ListKeys) Reset() {
 	*x = ListKeys{}
-	mi := &file_ompb_om_proto_msgTypes[24]
+	mi := &file_ompb_om_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2546,7 +4249,7 @@ func (x *ListKeys) String() string {
 func (*ListKeys) ProtoMessage() {}
 
 func (x *ListKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[24]
+	mi := &file_ompb_om_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2559,7 +4262,7 @@ func (x *ListKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeys.ProtoReflect.Descriptor instead.
 func (*ListKeys) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{24}
+	return file_ompb_om_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListKeys) GetRef() *BucketRef {
@@ -2617,7 +4320,7 @@ type KeyList struct {
 
 func (x *KeyList) Reset() {
 	*x = KeyList{}
-	mi := &file_ompb_om_proto_msgTypes[25]
+	mi := &file_ompb_om_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2629,7 +4332,7 @@ func (x *KeyList) String() string {
 func (*KeyList) ProtoMessage() {}
 
 func (x *KeyList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[25]
+	mi := &file_ompb_om_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2642,7 +4345,7 @@ func (x *KeyList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyList.ProtoReflect.Descriptor instead.
 func (*KeyList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{25}
+	return file_ompb_om_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *KeyList) GetKeys() []*KeyInfo {
@@ -2673,6 +4376,175 @@ func (x *KeyList) GetNext() string {
 	return ""
 }
 
+// ListVersions: versions and delete markers by key, the newest first.
+type ListVersions struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	Prefix        string                 `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	Delimiter     string                 `protobuf:"bytes,3,opt,name=delimiter,proto3" json:"delimiter,omitempty"`
+	AfterKey      string                 `protobuf:"bytes,4,opt,name=after_key,json=afterKey,proto3" json:"after_key,omitempty"`             // exclusive; a common prefix given here is skipped whole
+	AfterVersion  string                 `protobuf:"bytes,5,opt,name=after_version,json=afterVersion,proto3" json:"after_version,omitempty"` // with after_key: go on behind this version of it
+	Limit         uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	ExpectedOwner string                 `protobuf:"bytes,7,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVersions) Reset() {
+	*x = ListVersions{}
+	mi := &file_ompb_om_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVersions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVersions) ProtoMessage() {}
+
+func (x *ListVersions) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVersions.ProtoReflect.Descriptor instead.
+func (*ListVersions) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ListVersions) GetRef() *BucketRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *ListVersions) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListVersions) GetDelimiter() string {
+	if x != nil {
+		return x.Delimiter
+	}
+	return ""
+}
+
+func (x *ListVersions) GetAfterKey() string {
+	if x != nil {
+		return x.AfterKey
+	}
+	return ""
+}
+
+func (x *ListVersions) GetAfterVersion() string {
+	if x != nil {
+		return x.AfterVersion
+	}
+	return ""
+}
+
+func (x *ListVersions) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListVersions) GetExpectedOwner() string {
+	if x != nil {
+		return x.ExpectedOwner
+	}
+	return ""
+}
+
+type VersionList struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Versions       []*KeyInfo             `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"` // as in KeyList, with version_id, delete_marker, latest
+	CommonPrefixes []string               `protobuf:"bytes,2,rep,name=common_prefixes,json=commonPrefixes,proto3" json:"common_prefixes,omitempty"`
+	Truncated      bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	NextKey        string                 `protobuf:"bytes,4,opt,name=next_key,json=nextKey,proto3" json:"next_key,omitempty"`
+	NextVersion    string                 `protobuf:"bytes,5,opt,name=next_version,json=nextVersion,proto3" json:"next_version,omitempty"` // "" when next_key is a common prefix
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *VersionList) Reset() {
+	*x = VersionList{}
+	mi := &file_ompb_om_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VersionList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VersionList) ProtoMessage() {}
+
+func (x *VersionList) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VersionList.ProtoReflect.Descriptor instead.
+func (*VersionList) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *VersionList) GetVersions() []*KeyInfo {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *VersionList) GetCommonPrefixes() []string {
+	if x != nil {
+		return x.CommonPrefixes
+	}
+	return nil
+}
+
+func (x *VersionList) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+func (x *VersionList) GetNextKey() string {
+	if x != nil {
+		return x.NextKey
+	}
+	return ""
+}
+
+func (x *VersionList) GetNextVersion() string {
+	if x != nil {
+		return x.NextVersion
+	}
+	return ""
+}
+
 type DeleteKeys struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -2684,7 +4556,7 @@ type DeleteKeys struct {
 
 func (x *DeleteKeys) Reset() {
 	*x = DeleteKeys{}
-	mi := &file_ompb_om_proto_msgTypes[26]
+	mi := &file_ompb_om_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2696,7 +4568,7 @@ func (x *DeleteKeys) String() string {
 func (*DeleteKeys) ProtoMessage() {}
 
 func (x *DeleteKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[26]
+	mi := &file_ompb_om_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2709,7 +4581,7 @@ func (x *DeleteKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteKeys.ProtoReflect.Descriptor instead.
 func (*DeleteKeys) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{26}
+	return file_ompb_om_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DeleteKeys) GetRef() *BucketRef {
@@ -2734,17 +4606,22 @@ func (x *DeleteKeys) GetExpectedOwner() string {
 }
 
 type KeyToDelete struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Condition     *Condition             `protobuf:"bytes,2,opt,name=condition,proto3" json:"condition,omitempty"`
-	MustExist     bool                   `protobuf:"varint,3,opt,name=must_exist,json=mustExist,proto3" json:"must_exist,omitempty"` // the shell wants KEY_NOT_FOUND, S3 does not
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state               protoimpl.MessageState `protogen:"open.v1"`
+	Key                 string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Condition           *Condition             `protobuf:"bytes,2,opt,name=condition,proto3" json:"condition,omitempty"`
+	MustExist           bool                   `protobuf:"varint,3,opt,name=must_exist,json=mustExist,proto3" json:"must_exist,omitempty"` // the shell wants KEY_NOT_FOUND, S3 does not
+	VersionId           string                 `protobuf:"bytes,4,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`  // "": the key itself: where versioning is on, a delete marker is added
+	BypassGovernance    bool                   `protobuf:"varint,5,opt,name=bypass_governance,json=bypassGovernance,proto3" json:"bypass_governance,omitempty"`
+	IfGenerationOrdinal uint64                 `protobuf:"varint,6,opt,name=if_generation_ordinal,json=ifGenerationOrdinal,proto3" json:"if_generation_ordinal,omitempty"` // with condition.if_generation: ordinal + 1; 0: unset
+	// Nothing but a delete marker that is its key's last version (lifecycle).
+	OnlyLoneMarker bool `protobuf:"varint,7,opt,name=only_lone_marker,json=onlyLoneMarker,proto3" json:"only_lone_marker,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *KeyToDelete) Reset() {
 	*x = KeyToDelete{}
-	mi := &file_ompb_om_proto_msgTypes[27]
+	mi := &file_ompb_om_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2756,7 +4633,7 @@ func (x *KeyToDelete) String() string {
 func (*KeyToDelete) ProtoMessage() {}
 
 func (x *KeyToDelete) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[27]
+	mi := &file_ompb_om_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2769,7 +4646,7 @@ func (x *KeyToDelete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyToDelete.ProtoReflect.Descriptor instead.
 func (*KeyToDelete) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{27}
+	return file_ompb_om_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *KeyToDelete) GetKey() string {
@@ -2793,6 +4670,34 @@ func (x *KeyToDelete) GetMustExist() bool {
 	return false
 }
 
+func (x *KeyToDelete) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *KeyToDelete) GetBypassGovernance() bool {
+	if x != nil {
+		return x.BypassGovernance
+	}
+	return false
+}
+
+func (x *KeyToDelete) GetIfGenerationOrdinal() uint64 {
+	if x != nil {
+		return x.IfGenerationOrdinal
+	}
+	return 0
+}
+
+func (x *KeyToDelete) GetOnlyLoneMarker() bool {
+	if x != nil {
+		return x.OnlyLoneMarker
+	}
+	return false
+}
+
 type DeleteResults struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Results       []*DeleteResult        `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
@@ -2802,7 +4707,7 @@ type DeleteResults struct {
 
 func (x *DeleteResults) Reset() {
 	*x = DeleteResults{}
-	mi := &file_ompb_om_proto_msgTypes[28]
+	mi := &file_ompb_om_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2814,7 +4719,7 @@ func (x *DeleteResults) String() string {
 func (*DeleteResults) ProtoMessage() {}
 
 func (x *DeleteResults) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[28]
+	mi := &file_ompb_om_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2827,7 +4732,7 @@ func (x *DeleteResults) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResults.ProtoReflect.Descriptor instead.
 func (*DeleteResults) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{28}
+	return file_ompb_om_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DeleteResults) GetResults() []*DeleteResult {
@@ -2842,13 +4747,16 @@ type DeleteResult struct {
 	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	Error         *commonpb.Error        `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
 	Existed       bool                   `protobuf:"varint,3,opt,name=existed,proto3" json:"existed,omitempty"`
+	VersionId     string                 `protobuf:"bytes,4,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`           // what was removed, or the delete marker that was added
+	DeleteMarker  bool                   `protobuf:"varint,5,opt,name=delete_marker,json=deleteMarker,proto3" json:"delete_marker,omitempty"` // a marker was removed or added
+	MarkerAdded   bool                   `protobuf:"varint,6,opt,name=marker_added,json=markerAdded,proto3" json:"marker_added,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeleteResult) Reset() {
 	*x = DeleteResult{}
-	mi := &file_ompb_om_proto_msgTypes[29]
+	mi := &file_ompb_om_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2860,7 +4768,7 @@ func (x *DeleteResult) String() string {
 func (*DeleteResult) ProtoMessage() {}
 
 func (x *DeleteResult) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[29]
+	mi := &file_ompb_om_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2873,7 +4781,7 @@ func (x *DeleteResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResult.ProtoReflect.Descriptor instead.
 func (*DeleteResult) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{29}
+	return file_ompb_om_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DeleteResult) GetKey() string {
@@ -2897,6 +4805,27 @@ func (x *DeleteResult) GetExisted() bool {
 	return false
 }
 
+func (x *DeleteResult) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *DeleteResult) GetDeleteMarker() bool {
+	if x != nil {
+		return x.DeleteMarker
+	}
+	return false
+}
+
+func (x *DeleteResult) GetMarkerAdded() bool {
+	if x != nil {
+		return x.MarkerAdded
+	}
+	return false
+}
+
 // CopyKey shares the source's blocks; no bytes move.
 type CopyKey struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
@@ -2911,13 +4840,20 @@ type CopyKey struct {
 	Meta                *KeyMeta               `protobuf:"bytes,9,opt,name=meta,proto3" json:"meta,omitempty"`
 	ExpectedOwner       string                 `protobuf:"bytes,10,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
 	SourceExpectedOwner string                 `protobuf:"bytes,11,opt,name=source_expected_owner,json=sourceExpectedOwner,proto3" json:"source_expected_owner,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	SourceVersionId     string                 `protobuf:"bytes,12,opt,name=source_version_id,json=sourceVersionId,proto3" json:"source_version_id,omitempty"`
+	Acl                 *ACL                   `protobuf:"bytes,13,opt,name=acl,proto3" json:"acl,omitempty"`
+	Retention           *Retention             `protobuf:"bytes,14,opt,name=retention,proto3" json:"retention,omitempty"` // unset: the bucket's default
+	LegalHold           bool                   `protobuf:"varint,15,opt,name=legal_hold,json=legalHold,proto3" json:"legal_hold,omitempty"`
+	// Replaces the source's, with the same data key wrapped anew; the source must
+	// still be the version that source_condition.if_generation names.
+	Encryption    *Encryption `protobuf:"bytes,16,opt,name=encryption,proto3" json:"encryption,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CopyKey) Reset() {
 	*x = CopyKey{}
-	mi := &file_ompb_om_proto_msgTypes[30]
+	mi := &file_ompb_om_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2929,7 +4865,7 @@ func (x *CopyKey) String() string {
 func (*CopyKey) ProtoMessage() {}
 
 func (x *CopyKey) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[30]
+	mi := &file_ompb_om_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2942,7 +4878,7 @@ func (x *CopyKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CopyKey.ProtoReflect.Descriptor instead.
 func (*CopyKey) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{30}
+	return file_ompb_om_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CopyKey) GetSource() *BucketRef {
@@ -3022,6 +4958,41 @@ func (x *CopyKey) GetSourceExpectedOwner() string {
 	return ""
 }
 
+func (x *CopyKey) GetSourceVersionId() string {
+	if x != nil {
+		return x.SourceVersionId
+	}
+	return ""
+}
+
+func (x *CopyKey) GetAcl() *ACL {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+func (x *CopyKey) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *CopyKey) GetLegalHold() bool {
+	if x != nil {
+		return x.LegalHold
+	}
+	return false
+}
+
+func (x *CopyKey) GetEncryption() *Encryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
 type RenameKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -3033,7 +5004,7 @@ type RenameKey struct {
 
 func (x *RenameKey) Reset() {
 	*x = RenameKey{}
-	mi := &file_ompb_om_proto_msgTypes[31]
+	mi := &file_ompb_om_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3045,7 +5016,7 @@ func (x *RenameKey) String() string {
 func (*RenameKey) ProtoMessage() {}
 
 func (x *RenameKey) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[31]
+	mi := &file_ompb_om_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3058,7 +5029,7 @@ func (x *RenameKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenameKey.ProtoReflect.Descriptor instead.
 func (*RenameKey) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{31}
+	return file_ompb_om_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RenameKey) GetRef() *BucketRef {
@@ -3088,13 +5059,14 @@ type SetKeyTags struct {
 	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	Tags          map[string]string      `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	ExpectedOwner string                 `protobuf:"bytes,4,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	VersionId     string                 `protobuf:"bytes,5,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetKeyTags) Reset() {
 	*x = SetKeyTags{}
-	mi := &file_ompb_om_proto_msgTypes[32]
+	mi := &file_ompb_om_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3106,7 +5078,7 @@ func (x *SetKeyTags) String() string {
 func (*SetKeyTags) ProtoMessage() {}
 
 func (x *SetKeyTags) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[32]
+	mi := &file_ompb_om_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3119,7 +5091,7 @@ func (x *SetKeyTags) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetKeyTags.ProtoReflect.Descriptor instead.
 func (*SetKeyTags) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{32}
+	return file_ompb_om_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *SetKeyTags) GetRef() *BucketRef {
@@ -3150,6 +5122,212 @@ func (x *SetKeyTags) GetExpectedOwner() string {
 	return ""
 }
 
+func (x *SetKeyTags) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+type SetKeyACL struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	VersionId     string                 `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	Acl           *ACL                   `protobuf:"bytes,4,opt,name=acl,proto3" json:"acl,omitempty"`
+	ExpectedOwner string                 `protobuf:"bytes,5,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetKeyACL) Reset() {
+	*x = SetKeyACL{}
+	mi := &file_ompb_om_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetKeyACL) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetKeyACL) ProtoMessage() {}
+
+func (x *SetKeyACL) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetKeyACL.ProtoReflect.Descriptor instead.
+func (*SetKeyACL) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *SetKeyACL) GetRef() *BucketRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *SetKeyACL) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *SetKeyACL) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *SetKeyACL) GetAcl() *ACL {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+func (x *SetKeyACL) GetExpectedOwner() string {
+	if x != nil {
+		return x.ExpectedOwner
+	}
+	return ""
+}
+
+// SetKeyLock changes the retention or the legal hold of a version.
+type SetKeyLock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	VersionId     string                 `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	ExpectedOwner string                 `protobuf:"bytes,4,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	// Types that are valid to be assigned to Change:
+	//
+	//	*SetKeyLock_Retention
+	//	*SetKeyLock_LegalHold
+	Change           isSetKeyLock_Change `protobuf_oneof:"change"`
+	BypassGovernance bool                `protobuf:"varint,12,opt,name=bypass_governance,json=bypassGovernance,proto3" json:"bypass_governance,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *SetKeyLock) Reset() {
+	*x = SetKeyLock{}
+	mi := &file_ompb_om_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetKeyLock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetKeyLock) ProtoMessage() {}
+
+func (x *SetKeyLock) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetKeyLock.ProtoReflect.Descriptor instead.
+func (*SetKeyLock) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *SetKeyLock) GetRef() *BucketRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *SetKeyLock) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *SetKeyLock) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *SetKeyLock) GetExpectedOwner() string {
+	if x != nil {
+		return x.ExpectedOwner
+	}
+	return ""
+}
+
+func (x *SetKeyLock) GetChange() isSetKeyLock_Change {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *SetKeyLock) GetRetention() *Retention {
+	if x != nil {
+		if x, ok := x.Change.(*SetKeyLock_Retention); ok {
+			return x.Retention
+		}
+	}
+	return nil
+}
+
+func (x *SetKeyLock) GetLegalHold() bool {
+	if x != nil {
+		if x, ok := x.Change.(*SetKeyLock_LegalHold); ok {
+			return x.LegalHold
+		}
+	}
+	return false
+}
+
+func (x *SetKeyLock) GetBypassGovernance() bool {
+	if x != nil {
+		return x.BypassGovernance
+	}
+	return false
+}
+
+type isSetKeyLock_Change interface {
+	isSetKeyLock_Change()
+}
+
+type SetKeyLock_Retention struct {
+	Retention *Retention `protobuf:"bytes,10,opt,name=retention,proto3,oneof"`
+}
+
+type SetKeyLock_LegalHold struct {
+	LegalHold bool `protobuf:"varint,11,opt,name=legal_hold,json=legalHold,proto3,oneof"`
+}
+
+func (*SetKeyLock_Retention) isSetKeyLock_Change() {}
+
+func (*SetKeyLock_LegalHold) isSetKeyLock_Change() {}
+
 type CreateUpload struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	Ref               *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -3158,13 +5336,17 @@ type CreateUpload struct {
 	ChecksumAlgorithm string                 `protobuf:"bytes,4,opt,name=checksum_algorithm,json=checksumAlgorithm,proto3" json:"checksum_algorithm,omitempty"`
 	ChecksumType      string                 `protobuf:"bytes,5,opt,name=checksum_type,json=checksumType,proto3" json:"checksum_type,omitempty"`
 	ExpectedOwner     string                 `protobuf:"bytes,6,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	Acl               *ACL                   `protobuf:"bytes,7,opt,name=acl,proto3" json:"acl,omitempty"`
+	Retention         *Retention             `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
+	LegalHold         bool                   `protobuf:"varint,9,opt,name=legal_hold,json=legalHold,proto3" json:"legal_hold,omitempty"`
+	Encryption        *Encryption            `protobuf:"bytes,10,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
 
 func (x *CreateUpload) Reset() {
 	*x = CreateUpload{}
-	mi := &file_ompb_om_proto_msgTypes[33]
+	mi := &file_ompb_om_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3176,7 +5358,7 @@ func (x *CreateUpload) String() string {
 func (*CreateUpload) ProtoMessage() {}
 
 func (x *CreateUpload) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[33]
+	mi := &file_ompb_om_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3189,7 +5371,7 @@ func (x *CreateUpload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateUpload.ProtoReflect.Descriptor instead.
 func (*CreateUpload) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{33}
+	return file_ompb_om_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CreateUpload) GetRef() *BucketRef {
@@ -3234,6 +5416,34 @@ func (x *CreateUpload) GetExpectedOwner() string {
 	return ""
 }
 
+func (x *CreateUpload) GetAcl() *ACL {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+func (x *CreateUpload) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *CreateUpload) GetLegalHold() bool {
+	if x != nil {
+		return x.LegalHold
+	}
+	return false
+}
+
+func (x *CreateUpload) GetEncryption() *Encryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
 type UploadInfo struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	UploadId          string                 `protobuf:"bytes,1,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
@@ -3245,17 +5455,21 @@ type UploadInfo struct {
 	ChecksumType      string                 `protobuf:"bytes,7,opt,name=checksum_type,json=checksumType,proto3" json:"checksum_type,omitempty"`
 	Bucket            *BucketInfo            `protobuf:"bytes,8,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	// Set once completed: an identical Complete gets the same answer for a day.
-	CompletedNs     int64    `protobuf:"varint,9,opt,name=completed_ns,json=completedNs,proto3" json:"completed_ns,omitempty"`
-	CompletedDigest []byte   `protobuf:"bytes,10,opt,name=completed_digest,json=completedDigest,proto3" json:"completed_digest,omitempty"` // of the part list that won
-	CompletedEtag   string   `protobuf:"bytes,11,opt,name=completed_etag,json=completedEtag,proto3" json:"completed_etag,omitempty"`
-	CompletedKey    *KeyInfo `protobuf:"bytes,12,opt,name=completed_key,json=completedKey,proto3" json:"completed_key,omitempty"` // the answer to repeat: no blocks, parts or metadata
+	CompletedNs     int64       `protobuf:"varint,9,opt,name=completed_ns,json=completedNs,proto3" json:"completed_ns,omitempty"`
+	CompletedDigest []byte      `protobuf:"bytes,10,opt,name=completed_digest,json=completedDigest,proto3" json:"completed_digest,omitempty"` // of the part list that won
+	CompletedEtag   string      `protobuf:"bytes,11,opt,name=completed_etag,json=completedEtag,proto3" json:"completed_etag,omitempty"`
+	CompletedKey    *KeyInfo    `protobuf:"bytes,12,opt,name=completed_key,json=completedKey,proto3" json:"completed_key,omitempty"` // the answer to repeat: no blocks, parts or metadata
+	Acl             *ACL        `protobuf:"bytes,13,opt,name=acl,proto3" json:"acl,omitempty"`
+	Retention       *Retention  `protobuf:"bytes,14,opt,name=retention,proto3" json:"retention,omitempty"`
+	LegalHold       bool        `protobuf:"varint,15,opt,name=legal_hold,json=legalHold,proto3" json:"legal_hold,omitempty"`
+	Encryption      *Encryption `protobuf:"bytes,16,opt,name=encryption,proto3" json:"encryption,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *UploadInfo) Reset() {
 	*x = UploadInfo{}
-	mi := &file_ompb_om_proto_msgTypes[34]
+	mi := &file_ompb_om_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3267,7 +5481,7 @@ func (x *UploadInfo) String() string {
 func (*UploadInfo) ProtoMessage() {}
 
 func (x *UploadInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[34]
+	mi := &file_ompb_om_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3280,7 +5494,7 @@ func (x *UploadInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadInfo.ProtoReflect.Descriptor instead.
 func (*UploadInfo) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{34}
+	return file_ompb_om_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *UploadInfo) GetUploadId() string {
@@ -3367,6 +5581,34 @@ func (x *UploadInfo) GetCompletedKey() *KeyInfo {
 	return nil
 }
 
+func (x *UploadInfo) GetAcl() *ACL {
+	if x != nil {
+		return x.Acl
+	}
+	return nil
+}
+
+func (x *UploadInfo) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *UploadInfo) GetLegalHold() bool {
+	if x != nil {
+		return x.LegalHold
+	}
+	return false
+}
+
+func (x *UploadInfo) GetEncryption() *Encryption {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
 type GetUpload struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -3379,7 +5621,7 @@ type GetUpload struct {
 
 func (x *GetUpload) Reset() {
 	*x = GetUpload{}
-	mi := &file_ompb_om_proto_msgTypes[35]
+	mi := &file_ompb_om_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3391,7 +5633,7 @@ func (x *GetUpload) String() string {
 func (*GetUpload) ProtoMessage() {}
 
 func (x *GetUpload) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[35]
+	mi := &file_ompb_om_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3404,7 +5646,7 @@ func (x *GetUpload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUpload.ProtoReflect.Descriptor instead.
 func (*GetUpload) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{35}
+	return file_ompb_om_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *GetUpload) GetRef() *BucketRef {
@@ -3446,13 +5688,14 @@ type CommitPart struct {
 	Checksums     []*Checksum            `protobuf:"bytes,7,rep,name=checksums,proto3" json:"checksums,omitempty"`
 	Blocks        []*commonpb.Block      `protobuf:"bytes,8,rep,name=blocks,proto3" json:"blocks,omitempty"`
 	ExpectedOwner string                 `protobuf:"bytes,9,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	Salt          []byte                 `protobuf:"bytes,10,opt,name=salt,proto3" json:"salt,omitempty"` // of the part's encryption
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CommitPart) Reset() {
 	*x = CommitPart{}
-	mi := &file_ompb_om_proto_msgTypes[36]
+	mi := &file_ompb_om_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3464,7 +5707,7 @@ func (x *CommitPart) String() string {
 func (*CommitPart) ProtoMessage() {}
 
 func (x *CommitPart) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[36]
+	mi := &file_ompb_om_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3477,7 +5720,7 @@ func (x *CommitPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitPart.ProtoReflect.Descriptor instead.
 func (*CommitPart) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{36}
+	return file_ompb_om_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CommitPart) GetRef() *BucketRef {
@@ -3543,6 +5786,13 @@ func (x *CommitPart) GetExpectedOwner() string {
 	return ""
 }
 
+func (x *CommitPart) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
 type PartInfo struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
@@ -3551,13 +5801,14 @@ type PartInfo struct {
 	Checksums     []*Checksum            `protobuf:"bytes,4,rep,name=checksums,proto3" json:"checksums,omitempty"`
 	Blocks        []*commonpb.Block      `protobuf:"bytes,5,rep,name=blocks,proto3" json:"blocks,omitempty"`
 	ModifiedNs    int64                  `protobuf:"varint,6,opt,name=modified_ns,json=modifiedNs,proto3" json:"modified_ns,omitempty"`
+	Salt          []byte                 `protobuf:"bytes,7,opt,name=salt,proto3" json:"salt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PartInfo) Reset() {
 	*x = PartInfo{}
-	mi := &file_ompb_om_proto_msgTypes[37]
+	mi := &file_ompb_om_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3569,7 +5820,7 @@ func (x *PartInfo) String() string {
 func (*PartInfo) ProtoMessage() {}
 
 func (x *PartInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[37]
+	mi := &file_ompb_om_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3582,7 +5833,7 @@ func (x *PartInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartInfo.ProtoReflect.Descriptor instead.
 func (*PartInfo) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{37}
+	return file_ompb_om_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *PartInfo) GetNumber() uint32 {
@@ -3627,6 +5878,13 @@ func (x *PartInfo) GetModifiedNs() int64 {
 	return 0
 }
 
+func (x *PartInfo) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
+}
+
 type ListParts struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -3641,7 +5899,7 @@ type ListParts struct {
 
 func (x *ListParts) Reset() {
 	*x = ListParts{}
-	mi := &file_ompb_om_proto_msgTypes[38]
+	mi := &file_ompb_om_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3653,7 +5911,7 @@ func (x *ListParts) String() string {
 func (*ListParts) ProtoMessage() {}
 
 func (x *ListParts) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[38]
+	mi := &file_ompb_om_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3666,7 +5924,7 @@ func (x *ListParts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParts.ProtoReflect.Descriptor instead.
 func (*ListParts) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{38}
+	return file_ompb_om_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListParts) GetRef() *BucketRef {
@@ -3722,7 +5980,7 @@ type PartList struct {
 
 func (x *PartList) Reset() {
 	*x = PartList{}
-	mi := &file_ompb_om_proto_msgTypes[39]
+	mi := &file_ompb_om_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3734,7 +5992,7 @@ func (x *PartList) String() string {
 func (*PartList) ProtoMessage() {}
 
 func (x *PartList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[39]
+	mi := &file_ompb_om_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3747,7 +6005,7 @@ func (x *PartList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartList.ProtoReflect.Descriptor instead.
 func (*PartList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{39}
+	return file_ompb_om_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *PartList) GetParts() []*PartInfo {
@@ -3787,7 +6045,7 @@ type CompleteUpload struct {
 
 func (x *CompleteUpload) Reset() {
 	*x = CompleteUpload{}
-	mi := &file_ompb_om_proto_msgTypes[40]
+	mi := &file_ompb_om_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3799,7 +6057,7 @@ func (x *CompleteUpload) String() string {
 func (*CompleteUpload) ProtoMessage() {}
 
 func (x *CompleteUpload) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[40]
+	mi := &file_ompb_om_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3812,7 +6070,7 @@ func (x *CompleteUpload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteUpload.ProtoReflect.Descriptor instead.
 func (*CompleteUpload) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{40}
+	return file_ompb_om_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *CompleteUpload) GetRef() *BucketRef {
@@ -3883,7 +6141,7 @@ type AbortUpload struct {
 
 func (x *AbortUpload) Reset() {
 	*x = AbortUpload{}
-	mi := &file_ompb_om_proto_msgTypes[41]
+	mi := &file_ompb_om_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3895,7 +6153,7 @@ func (x *AbortUpload) String() string {
 func (*AbortUpload) ProtoMessage() {}
 
 func (x *AbortUpload) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[41]
+	mi := &file_ompb_om_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3908,7 +6166,7 @@ func (x *AbortUpload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AbortUpload.ProtoReflect.Descriptor instead.
 func (*AbortUpload) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{41}
+	return file_ompb_om_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *AbortUpload) GetRef() *BucketRef {
@@ -3954,7 +6212,7 @@ type ListUploads struct {
 
 func (x *ListUploads) Reset() {
 	*x = ListUploads{}
-	mi := &file_ompb_om_proto_msgTypes[42]
+	mi := &file_ompb_om_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3966,7 +6224,7 @@ func (x *ListUploads) String() string {
 func (*ListUploads) ProtoMessage() {}
 
 func (x *ListUploads) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[42]
+	mi := &file_ompb_om_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3979,7 +6237,7 @@ func (x *ListUploads) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUploads.ProtoReflect.Descriptor instead.
 func (*ListUploads) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{42}
+	return file_ompb_om_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ListUploads) GetRef() *BucketRef {
@@ -4044,7 +6302,7 @@ type UploadList struct {
 
 func (x *UploadList) Reset() {
 	*x = UploadList{}
-	mi := &file_ompb_om_proto_msgTypes[43]
+	mi := &file_ompb_om_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4056,7 +6314,7 @@ func (x *UploadList) String() string {
 func (*UploadList) ProtoMessage() {}
 
 func (x *UploadList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[43]
+	mi := &file_ompb_om_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4069,7 +6327,7 @@ func (x *UploadList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UploadList.ProtoReflect.Descriptor instead.
 func (*UploadList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{43}
+	return file_ompb_om_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *UploadList) GetUploads() []*UploadInfo {
@@ -4119,7 +6377,7 @@ type AllocateBlocks struct {
 
 func (x *AllocateBlocks) Reset() {
 	*x = AllocateBlocks{}
-	mi := &file_ompb_om_proto_msgTypes[44]
+	mi := &file_ompb_om_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4131,7 +6389,7 @@ func (x *AllocateBlocks) String() string {
 func (*AllocateBlocks) ProtoMessage() {}
 
 func (x *AllocateBlocks) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[44]
+	mi := &file_ompb_om_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4144,7 +6402,7 @@ func (x *AllocateBlocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocateBlocks.ProtoReflect.Descriptor instead.
 func (*AllocateBlocks) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{44}
+	return file_ompb_om_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *AllocateBlocks) GetCount() uint32 {
@@ -4186,7 +6444,7 @@ type BlockLeases struct {
 
 func (x *BlockLeases) Reset() {
 	*x = BlockLeases{}
-	mi := &file_ompb_om_proto_msgTypes[45]
+	mi := &file_ompb_om_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4198,7 +6456,7 @@ func (x *BlockLeases) String() string {
 func (*BlockLeases) ProtoMessage() {}
 
 func (x *BlockLeases) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[45]
+	mi := &file_ompb_om_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4211,7 +6469,7 @@ func (x *BlockLeases) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockLeases.ProtoReflect.Descriptor instead.
 func (*BlockLeases) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{45}
+	return file_ompb_om_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *BlockLeases) GetLeases() []*BlockLease {
@@ -4246,7 +6504,7 @@ type BlockLease struct {
 
 func (x *BlockLease) Reset() {
 	*x = BlockLease{}
-	mi := &file_ompb_om_proto_msgTypes[46]
+	mi := &file_ompb_om_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4258,7 +6516,7 @@ func (x *BlockLease) String() string {
 func (*BlockLease) ProtoMessage() {}
 
 func (x *BlockLease) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[46]
+	mi := &file_ompb_om_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4271,7 +6529,7 @@ func (x *BlockLease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockLease.ProtoReflect.Descriptor instead.
 func (*BlockLease) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{46}
+	return file_ompb_om_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *BlockLease) GetId() *commonpb.BlockID {
@@ -4308,7 +6566,7 @@ type ReportBadReplica struct {
 
 func (x *ReportBadReplica) Reset() {
 	*x = ReportBadReplica{}
-	mi := &file_ompb_om_proto_msgTypes[47]
+	mi := &file_ompb_om_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4320,7 +6578,7 @@ func (x *ReportBadReplica) String() string {
 func (*ReportBadReplica) ProtoMessage() {}
 
 func (x *ReportBadReplica) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[47]
+	mi := &file_ompb_om_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4333,7 +6591,7 @@ func (x *ReportBadReplica) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportBadReplica.ProtoReflect.Descriptor instead.
 func (*ReportBadReplica) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{47}
+	return file_ompb_om_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ReportBadReplica) GetBlock() *commonpb.BlockID {
@@ -4381,7 +6639,7 @@ type ContainerInfo struct {
 
 func (x *ContainerInfo) Reset() {
 	*x = ContainerInfo{}
-	mi := &file_ompb_om_proto_msgTypes[48]
+	mi := &file_ompb_om_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4393,7 +6651,7 @@ func (x *ContainerInfo) String() string {
 func (*ContainerInfo) ProtoMessage() {}
 
 func (x *ContainerInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[48]
+	mi := &file_ompb_om_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4406,7 +6664,7 @@ func (x *ContainerInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerInfo.ProtoReflect.Descriptor instead.
 func (*ContainerInfo) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{48}
+	return file_ompb_om_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ContainerInfo) GetId() uint64 {
@@ -4475,7 +6733,7 @@ type ListContainers struct {
 
 func (x *ListContainers) Reset() {
 	*x = ListContainers{}
-	mi := &file_ompb_om_proto_msgTypes[49]
+	mi := &file_ompb_om_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4487,7 +6745,7 @@ func (x *ListContainers) String() string {
 func (*ListContainers) ProtoMessage() {}
 
 func (x *ListContainers) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[49]
+	mi := &file_ompb_om_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4500,7 +6758,7 @@ func (x *ListContainers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListContainers.ProtoReflect.Descriptor instead.
 func (*ListContainers) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{49}
+	return file_ompb_om_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ListContainers) GetAfter() uint64 {
@@ -4527,7 +6785,7 @@ type ContainerList struct {
 
 func (x *ContainerList) Reset() {
 	*x = ContainerList{}
-	mi := &file_ompb_om_proto_msgTypes[50]
+	mi := &file_ompb_om_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4539,7 +6797,7 @@ func (x *ContainerList) String() string {
 func (*ContainerList) ProtoMessage() {}
 
 func (x *ContainerList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[50]
+	mi := &file_ompb_om_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4552,7 +6810,7 @@ func (x *ContainerList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerList.ProtoReflect.Descriptor instead.
 func (*ContainerList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{50}
+	return file_ompb_om_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ContainerList) GetContainers() []*ContainerInfo {
@@ -4587,7 +6845,7 @@ type NodeInfo struct {
 
 func (x *NodeInfo) Reset() {
 	*x = NodeInfo{}
-	mi := &file_ompb_om_proto_msgTypes[51]
+	mi := &file_ompb_om_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4599,7 +6857,7 @@ func (x *NodeInfo) String() string {
 func (*NodeInfo) ProtoMessage() {}
 
 func (x *NodeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[51]
+	mi := &file_ompb_om_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4612,7 +6870,7 @@ func (x *NodeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeInfo.ProtoReflect.Descriptor instead.
 func (*NodeInfo) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{51}
+	return file_ompb_om_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *NodeInfo) GetNode() *commonpb.Node {
@@ -4686,7 +6944,7 @@ type ListNodes struct {
 
 func (x *ListNodes) Reset() {
 	*x = ListNodes{}
-	mi := &file_ompb_om_proto_msgTypes[52]
+	mi := &file_ompb_om_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4698,7 +6956,7 @@ func (x *ListNodes) String() string {
 func (*ListNodes) ProtoMessage() {}
 
 func (x *ListNodes) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[52]
+	mi := &file_ompb_om_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4711,7 +6969,7 @@ func (x *ListNodes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNodes.ProtoReflect.Descriptor instead.
 func (*ListNodes) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{52}
+	return file_ompb_om_proto_rawDescGZIP(), []int{71}
 }
 
 type NodeList struct {
@@ -4723,7 +6981,7 @@ type NodeList struct {
 
 func (x *NodeList) Reset() {
 	*x = NodeList{}
-	mi := &file_ompb_om_proto_msgTypes[53]
+	mi := &file_ompb_om_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4735,7 +6993,7 @@ func (x *NodeList) String() string {
 func (*NodeList) ProtoMessage() {}
 
 func (x *NodeList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[53]
+	mi := &file_ompb_om_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4748,7 +7006,7 @@ func (x *NodeList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeList.ProtoReflect.Descriptor instead.
 func (*NodeList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{53}
+	return file_ompb_om_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *NodeList) GetNodes() []*NodeInfo {
@@ -4766,7 +7024,7 @@ type GetRoles struct {
 
 func (x *GetRoles) Reset() {
 	*x = GetRoles{}
-	mi := &file_ompb_om_proto_msgTypes[54]
+	mi := &file_ompb_om_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4778,7 +7036,7 @@ func (x *GetRoles) String() string {
 func (*GetRoles) ProtoMessage() {}
 
 func (x *GetRoles) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[54]
+	mi := &file_ompb_om_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4791,7 +7049,7 @@ func (x *GetRoles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoles.ProtoReflect.Descriptor instead.
 func (*GetRoles) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{54}
+	return file_ompb_om_proto_rawDescGZIP(), []int{73}
 }
 
 type RoleList struct {
@@ -4804,7 +7062,7 @@ type RoleList struct {
 
 func (x *RoleList) Reset() {
 	*x = RoleList{}
-	mi := &file_ompb_om_proto_msgTypes[55]
+	mi := &file_ompb_om_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4816,7 +7074,7 @@ func (x *RoleList) String() string {
 func (*RoleList) ProtoMessage() {}
 
 func (x *RoleList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[55]
+	mi := &file_ompb_om_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4829,7 +7087,7 @@ func (x *RoleList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleList.ProtoReflect.Descriptor instead.
 func (*RoleList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{55}
+	return file_ompb_om_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *RoleList) GetRoles() []*Role {
@@ -4857,7 +7115,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_ompb_om_proto_msgTypes[56]
+	mi := &file_ompb_om_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4869,7 +7127,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[56]
+	mi := &file_ompb_om_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4882,7 +7140,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{56}
+	return file_ompb_om_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Role) GetId() string {
@@ -4916,7 +7174,7 @@ type ReserveIDs struct {
 
 func (x *ReserveIDs) Reset() {
 	*x = ReserveIDs{}
-	mi := &file_ompb_om_proto_msgTypes[57]
+	mi := &file_ompb_om_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4928,7 +7186,7 @@ func (x *ReserveIDs) String() string {
 func (*ReserveIDs) ProtoMessage() {}
 
 func (x *ReserveIDs) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[57]
+	mi := &file_ompb_om_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4941,7 +7199,7 @@ func (x *ReserveIDs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReserveIDs.ProtoReflect.Descriptor instead.
 func (*ReserveIDs) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{57}
+	return file_ompb_om_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ReserveIDs) GetKind() string {
@@ -4968,7 +7226,7 @@ type IDRange struct {
 
 func (x *IDRange) Reset() {
 	*x = IDRange{}
-	mi := &file_ompb_om_proto_msgTypes[58]
+	mi := &file_ompb_om_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4980,7 +7238,7 @@ func (x *IDRange) String() string {
 func (*IDRange) ProtoMessage() {}
 
 func (x *IDRange) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[58]
+	mi := &file_ompb_om_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4993,7 +7251,7 @@ func (x *IDRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IDRange.ProtoReflect.Descriptor instead.
 func (*IDRange) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{58}
+	return file_ompb_om_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *IDRange) GetFirst() uint64 {
@@ -5020,7 +7278,7 @@ type CreateContainer struct {
 
 func (x *CreateContainer) Reset() {
 	*x = CreateContainer{}
-	mi := &file_ompb_om_proto_msgTypes[59]
+	mi := &file_ompb_om_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5032,7 +7290,7 @@ func (x *CreateContainer) String() string {
 func (*CreateContainer) ProtoMessage() {}
 
 func (x *CreateContainer) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[59]
+	mi := &file_ompb_om_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5045,7 +7303,7 @@ func (x *CreateContainer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateContainer.ProtoReflect.Descriptor instead.
 func (*CreateContainer) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{59}
+	return file_ompb_om_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *CreateContainer) GetReplication() string {
@@ -5072,7 +7330,7 @@ type SetContainerState struct {
 
 func (x *SetContainerState) Reset() {
 	*x = SetContainerState{}
-	mi := &file_ompb_om_proto_msgTypes[60]
+	mi := &file_ompb_om_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5084,7 +7342,7 @@ func (x *SetContainerState) String() string {
 func (*SetContainerState) ProtoMessage() {}
 
 func (x *SetContainerState) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[60]
+	mi := &file_ompb_om_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5097,7 +7355,7 @@ func (x *SetContainerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetContainerState.ProtoReflect.Descriptor instead.
 func (*SetContainerState) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{60}
+	return file_ompb_om_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *SetContainerState) GetContainer() uint64 {
@@ -5123,7 +7381,7 @@ type RegisterNode struct {
 
 func (x *RegisterNode) Reset() {
 	*x = RegisterNode{}
-	mi := &file_ompb_om_proto_msgTypes[61]
+	mi := &file_ompb_om_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5135,7 +7393,7 @@ func (x *RegisterNode) String() string {
 func (*RegisterNode) ProtoMessage() {}
 
 func (x *RegisterNode) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[61]
+	mi := &file_ompb_om_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5148,7 +7406,7 @@ func (x *RegisterNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterNode.ProtoReflect.Descriptor instead.
 func (*RegisterNode) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{61}
+	return file_ompb_om_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *RegisterNode) GetNode() *commonpb.Node {
@@ -5172,7 +7430,7 @@ type DeletedBlock struct {
 
 func (x *DeletedBlock) Reset() {
 	*x = DeletedBlock{}
-	mi := &file_ompb_om_proto_msgTypes[62]
+	mi := &file_ompb_om_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5184,7 +7442,7 @@ func (x *DeletedBlock) String() string {
 func (*DeletedBlock) ProtoMessage() {}
 
 func (x *DeletedBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[62]
+	mi := &file_ompb_om_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5197,7 +7455,7 @@ func (x *DeletedBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletedBlock.ProtoReflect.Descriptor instead.
 func (*DeletedBlock) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{62}
+	return file_ompb_om_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *DeletedBlock) GetIndex() uint64 {
@@ -5244,7 +7502,7 @@ type ForgetDeletedBlocks struct {
 
 func (x *ForgetDeletedBlocks) Reset() {
 	*x = ForgetDeletedBlocks{}
-	mi := &file_ompb_om_proto_msgTypes[63]
+	mi := &file_ompb_om_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5256,7 +7514,7 @@ func (x *ForgetDeletedBlocks) String() string {
 func (*ForgetDeletedBlocks) ProtoMessage() {}
 
 func (x *ForgetDeletedBlocks) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[63]
+	mi := &file_ompb_om_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5269,7 +7527,7 @@ func (x *ForgetDeletedBlocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetDeletedBlocks.ProtoReflect.Descriptor instead.
 func (*ForgetDeletedBlocks) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{63}
+	return file_ompb_om_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ForgetDeletedBlocks) GetBlocks() []*DeletedBlock {
@@ -5288,7 +7546,7 @@ type PruneResults struct {
 
 func (x *PruneResults) Reset() {
 	*x = PruneResults{}
-	mi := &file_ompb_om_proto_msgTypes[64]
+	mi := &file_ompb_om_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5300,7 +7558,7 @@ func (x *PruneResults) String() string {
 func (*PruneResults) ProtoMessage() {}
 
 func (x *PruneResults) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[64]
+	mi := &file_ompb_om_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5313,7 +7571,7 @@ func (x *PruneResults) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneResults.ProtoReflect.Descriptor instead.
 func (*PruneResults) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{64}
+	return file_ompb_om_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *PruneResults) GetBeforeNs() int64 {
@@ -5332,7 +7590,7 @@ type InitCluster struct {
 
 func (x *InitCluster) Reset() {
 	*x = InitCluster{}
-	mi := &file_ompb_om_proto_msgTypes[65]
+	mi := &file_ompb_om_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5344,7 +7602,7 @@ func (x *InitCluster) String() string {
 func (*InitCluster) ProtoMessage() {}
 
 func (x *InitCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[65]
+	mi := &file_ompb_om_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5357,7 +7615,7 @@ func (x *InitCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InitCluster.ProtoReflect.Descriptor instead.
 func (*InitCluster) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{65}
+	return file_ompb_om_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *InitCluster) GetClusterId() string {
@@ -5367,11 +7625,668 @@ func (x *InitCluster) GetClusterId() string {
 	return ""
 }
 
+// UserInfo is a user of S3. The name is the access key.
+type UserInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	CanonicalId   string                 `protobuf:"bytes,2,opt,name=canonical_id,json=canonicalId,proto3" json:"canonical_id,omitempty"` // identity.CanonicalID(name)
+	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	Email         string                 `protobuf:"bytes,4,opt,name=email,proto3" json:"email,omitempty"`
+	CreatedNs     int64                  `protobuf:"varint,5,opt,name=created_ns,json=createdNs,proto3" json:"created_ns,omitempty"`
+	ModifiedNs    int64                  `protobuf:"varint,6,opt,name=modified_ns,json=modifiedNs,proto3" json:"modified_ns,omitempty"`
+	SealedSecret  []byte                 `protobuf:"bytes,7,opt,name=sealed_secret,json=sealedSecret,proto3" json:"sealed_secret,omitempty"` // encrypted with om's secret key; empty: revoked or never had one
+	Secret        string                 `protobuf:"bytes,8,opt,name=secret,proto3" json:"secret,omitempty"`                                 // in answers to GetSecret only
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserInfo) Reset() {
+	*x = UserInfo{}
+	mi := &file_ompb_om_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserInfo) ProtoMessage() {}
+
+func (x *UserInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserInfo.ProtoReflect.Descriptor instead.
+func (*UserInfo) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *UserInfo) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UserInfo) GetCanonicalId() string {
+	if x != nil {
+		return x.CanonicalId
+	}
+	return ""
+}
+
+func (x *UserInfo) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *UserInfo) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *UserInfo) GetCreatedNs() int64 {
+	if x != nil {
+		return x.CreatedNs
+	}
+	return 0
+}
+
+func (x *UserInfo) GetModifiedNs() int64 {
+	if x != nil {
+		return x.ModifiedNs
+	}
+	return 0
+}
+
+func (x *UserInfo) GetSealedSecret() []byte {
+	if x != nil {
+		return x.SealedSecret
+	}
+	return nil
+}
+
+func (x *UserInfo) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+// SetUser makes a user or changes what is given of one.
+type SetUser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Create        bool                   `protobuf:"varint,2,opt,name=create,proto3" json:"create,omitempty"` // must be new
+	MustExist     bool                   `protobuf:"varint,3,opt,name=must_exist,json=mustExist,proto3" json:"must_exist,omitempty"`
+	DisplayName   *string                `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
+	Email         *string                `protobuf:"bytes,5,opt,name=email,proto3,oneof" json:"email,omitempty"`
+	SealedSecret  []byte                 `protobuf:"bytes,6,opt,name=sealed_secret,json=sealedSecret,proto3,oneof" json:"sealed_secret,omitempty"` // only om itself sets it; empty revokes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetUser) Reset() {
+	*x = SetUser{}
+	mi := &file_ompb_om_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetUser) ProtoMessage() {}
+
+func (x *SetUser) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetUser.ProtoReflect.Descriptor instead.
+func (*SetUser) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *SetUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetUser) GetCreate() bool {
+	if x != nil {
+		return x.Create
+	}
+	return false
+}
+
+func (x *SetUser) GetMustExist() bool {
+	if x != nil {
+		return x.MustExist
+	}
+	return false
+}
+
+func (x *SetUser) GetDisplayName() string {
+	if x != nil && x.DisplayName != nil {
+		return *x.DisplayName
+	}
+	return ""
+}
+
+func (x *SetUser) GetEmail() string {
+	if x != nil && x.Email != nil {
+		return *x.Email
+	}
+	return ""
+}
+
+func (x *SetUser) GetSealedSecret() []byte {
+	if x != nil {
+		return x.SealedSecret
+	}
+	return nil
+}
+
+type DeleteUser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteUser) Reset() {
+	*x = DeleteUser{}
+	mi := &file_ompb_om_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteUser) ProtoMessage() {}
+
+func (x *DeleteUser) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteUser.ProtoReflect.Descriptor instead.
+func (*DeleteUser) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{87}
+}
+
+func (x *DeleteUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// FindUser finds a user by one of these.
+type FindUser struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	CanonicalId   string                 `protobuf:"bytes,2,opt,name=canonical_id,json=canonicalId,proto3" json:"canonical_id,omitempty"`
+	Email         string                 `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindUser) Reset() {
+	*x = FindUser{}
+	mi := &file_ompb_om_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindUser) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindUser) ProtoMessage() {}
+
+func (x *FindUser) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindUser.ProtoReflect.Descriptor instead.
+func (*FindUser) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *FindUser) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *FindUser) GetCanonicalId() string {
+	if x != nil {
+		return x.CanonicalId
+	}
+	return ""
+}
+
+func (x *FindUser) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+type ListUsers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Prefix        string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
+	After         string                 `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUsers) Reset() {
+	*x = ListUsers{}
+	mi := &file_ompb_om_proto_msgTypes[89]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUsers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUsers) ProtoMessage() {}
+
+func (x *ListUsers) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[89]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUsers.ProtoReflect.Descriptor instead.
+func (*ListUsers) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{89}
+}
+
+func (x *ListUsers) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *ListUsers) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ListUsers) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type UserList struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []*UserInfo            `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
+	Truncated     bool                   `protobuf:"varint,2,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserList) Reset() {
+	*x = UserList{}
+	mi := &file_ompb_om_proto_msgTypes[90]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserList) ProtoMessage() {}
+
+func (x *UserList) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[90]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserList.ProtoReflect.Descriptor instead.
+func (*UserList) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{90}
+}
+
+func (x *UserList) GetUsers() []*UserInfo {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *UserList) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+type GetSecret struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Action        GetSecret_Action       `protobuf:"varint,2,opt,name=action,proto3,enum=ozone.om.GetSecret_Action" json:"action,omitempty"`
+	Secret        string                 `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSecret) Reset() {
+	*x = GetSecret{}
+	mi := &file_ompb_om_proto_msgTypes[91]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSecret) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSecret) ProtoMessage() {}
+
+func (x *GetSecret) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[91]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSecret.ProtoReflect.Descriptor instead.
+func (*GetSecret) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{91}
+}
+
+func (x *GetSecret) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetSecret) GetAction() GetSecret_Action {
+	if x != nil {
+		return x.Action
+	}
+	return GetSecret_VERIFY
+}
+
+func (x *GetSecret) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+// EventInfo is one change of a bucket that has a notification document, kept until
+// it was delivered.
+type EventInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Ordinal       uint32                 `protobuf:"varint,2,opt,name=ordinal,proto3" json:"ordinal,omitempty"`
+	Event         string                 `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"` // s3:ObjectCreated:Put and so on, without "s3:"
+	Volume        string                 `protobuf:"bytes,4,opt,name=volume,proto3" json:"volume,omitempty"`
+	Bucket        string                 `protobuf:"bytes,5,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	BucketId      uint64                 `protobuf:"varint,6,opt,name=bucket_id,json=bucketId,proto3" json:"bucket_id,omitempty"`
+	BucketOwner   string                 `protobuf:"bytes,7,opt,name=bucket_owner,json=bucketOwner,proto3" json:"bucket_owner,omitempty"`
+	Key           string                 `protobuf:"bytes,8,opt,name=key,proto3" json:"key,omitempty"`
+	Size          uint64                 `protobuf:"varint,9,opt,name=size,proto3" json:"size,omitempty"`
+	Etag          string                 `protobuf:"bytes,10,opt,name=etag,proto3" json:"etag,omitempty"`
+	VersionId     string                 `protobuf:"bytes,11,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	TimeNs        int64                  `protobuf:"varint,12,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
+	User          string                 `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`
+	RequestId     string                 `protobuf:"bytes,14,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventInfo) Reset() {
+	*x = EventInfo{}
+	mi := &file_ompb_om_proto_msgTypes[92]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventInfo) ProtoMessage() {}
+
+func (x *EventInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[92]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventInfo.ProtoReflect.Descriptor instead.
+func (*EventInfo) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{92}
+}
+
+func (x *EventInfo) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *EventInfo) GetOrdinal() uint32 {
+	if x != nil {
+		return x.Ordinal
+	}
+	return 0
+}
+
+func (x *EventInfo) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *EventInfo) GetVolume() string {
+	if x != nil {
+		return x.Volume
+	}
+	return ""
+}
+
+func (x *EventInfo) GetBucket() string {
+	if x != nil {
+		return x.Bucket
+	}
+	return ""
+}
+
+func (x *EventInfo) GetBucketId() uint64 {
+	if x != nil {
+		return x.BucketId
+	}
+	return 0
+}
+
+func (x *EventInfo) GetBucketOwner() string {
+	if x != nil {
+		return x.BucketOwner
+	}
+	return ""
+}
+
+func (x *EventInfo) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *EventInfo) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *EventInfo) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *EventInfo) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *EventInfo) GetTimeNs() int64 {
+	if x != nil {
+		return x.TimeNs
+	}
+	return 0
+}
+
+func (x *EventInfo) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *EventInfo) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+type ForgetEvents struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Events        []*EventInfo           `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetEvents) Reset() {
+	*x = ForgetEvents{}
+	mi := &file_ompb_om_proto_msgTypes[93]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetEvents) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetEvents) ProtoMessage() {}
+
+func (x *ForgetEvents) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[93]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetEvents.ProtoReflect.Descriptor instead.
+func (*ForgetEvents) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{93}
+}
+
+func (x *ForgetEvents) GetEvents() []*EventInfo {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
 var File_ompb_om_proto protoreflect.FileDescriptor
 
 const file_ompb_om_proto_rawDesc = "" +
 	"\n" +
-	"\rompb/om.proto\x12\bozone.om\x1a\x15commonpb/common.proto\"\xdd\x11\n" +
+	"\rompb/om.proto\x12\bozone.om\x1a\x15commonpb/common.proto\"\xd9\x16\n" +
 	"\aRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x1f\n" +
@@ -5394,6 +8309,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"get_bucket\x18\x16 \x01(\v2\x13.ozone.om.GetBucketH\x00R\tgetBucket\x12:\n" +
 	"\flist_buckets\x18\x17 \x01(\v2\x15.ozone.om.ListBucketsH\x00R\vlistBuckets\x124\n" +
 	"\n" +
+	"set_bucket\x18\x18 \x01(\v2\x13.ozone.om.SetBucketH\x00R\tsetBucket\x12M\n" +
+	"\x13get_bucket_document\x18\x19 \x01(\v2\x1b.ozone.om.GetBucketDocumentH\x00R\x11getBucketDocument\x124\n" +
+	"\n" +
 	"commit_key\x18\x1e \x01(\v2\x13.ozone.om.CommitKeyH\x00R\tcommitKey\x12+\n" +
 	"\aget_key\x18\x1f \x01(\v2\x10.ozone.om.GetKeyH\x00R\x06getKey\x121\n" +
 	"\tlist_keys\x18  \x01(\v2\x12.ozone.om.ListKeysH\x00R\blistKeys\x127\n" +
@@ -5404,6 +8322,10 @@ const file_ompb_om_proto_rawDesc = "" +
 	"rename_key\x18# \x01(\v2\x13.ozone.om.RenameKeyH\x00R\trenameKey\x128\n" +
 	"\fset_key_tags\x18$ \x01(\v2\x14.ozone.om.SetKeyTagsH\x00R\n" +
 	"setKeyTags\x12=\n" +
+	"\rlist_versions\x18% \x01(\v2\x16.ozone.om.ListVersionsH\x00R\flistVersions\x125\n" +
+	"\vset_key_acl\x18& \x01(\v2\x13.ozone.om.SetKeyACLH\x00R\tsetKeyAcl\x128\n" +
+	"\fset_key_lock\x18' \x01(\v2\x14.ozone.om.SetKeyLockH\x00R\n" +
+	"setKeyLock\x12=\n" +
 	"\rcreate_upload\x18( \x01(\v2\x16.ozone.om.CreateUploadH\x00R\fcreateUpload\x127\n" +
 	"\vcommit_part\x18) \x01(\v2\x14.ozone.om.CommitPartH\x00R\n" +
 	"commitPart\x124\n" +
@@ -5419,7 +8341,15 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\n" +
 	"list_nodes\x18< \x01(\v2\x13.ozone.om.ListNodesH\x00R\tlistNodes\x12C\n" +
 	"\x0flist_containers\x18= \x01(\v2\x18.ozone.om.ListContainersH\x00R\x0elistContainers\x121\n" +
-	"\tget_roles\x18> \x01(\v2\x12.ozone.om.GetRolesH\x00R\bgetRoles\x127\n" +
+	"\tget_roles\x18> \x01(\v2\x12.ozone.om.GetRolesH\x00R\bgetRoles\x12.\n" +
+	"\bset_user\x18F \x01(\v2\x11.ozone.om.SetUserH\x00R\asetUser\x127\n" +
+	"\vdelete_user\x18G \x01(\v2\x14.ozone.om.DeleteUserH\x00R\n" +
+	"deleteUser\x121\n" +
+	"\tfind_user\x18H \x01(\v2\x12.ozone.om.FindUserH\x00R\bfindUser\x124\n" +
+	"\n" +
+	"list_users\x18I \x01(\v2\x13.ozone.om.ListUsersH\x00R\tlistUsers\x124\n" +
+	"\n" +
+	"get_secret\x18J \x01(\v2\x13.ozone.om.GetSecretH\x00R\tgetSecret\x127\n" +
 	"\vreserve_ids\x18P \x01(\v2\x14.ozone.om.ReserveIDsH\x00R\n" +
 	"reserveIds\x12F\n" +
 	"\x10create_container\x18Q \x01(\v2\x19.ozone.om.CreateContainerH\x00R\x0fcreateContainer\x12M\n" +
@@ -5427,8 +8357,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\rregister_node\x18S \x01(\v2\x16.ozone.om.RegisterNodeH\x00R\fregisterNode\x12S\n" +
 	"\x15forget_deleted_blocks\x18T \x01(\v2\x1d.ozone.om.ForgetDeletedBlocksH\x00R\x13forgetDeletedBlocks\x12=\n" +
 	"\rprune_results\x18U \x01(\v2\x16.ozone.om.PruneResultsH\x00R\fpruneResults\x12:\n" +
-	"\finit_cluster\x18V \x01(\v2\x15.ozone.om.InitClusterH\x00R\vinitClusterB\x04\n" +
-	"\x02op\"\xe6\x06\n" +
+	"\finit_cluster\x18V \x01(\v2\x15.ozone.om.InitClusterH\x00R\vinitCluster\x12=\n" +
+	"\rforget_events\x18W \x01(\v2\x16.ozone.om.ForgetEventsH\x00R\fforgetEventsB\x04\n" +
+	"\x02op\"\xa9\b\n" +
 	"\bResponse\x12)\n" +
 	"\x05error\x18\x01 \x01(\v2\x13.ozone.common.ErrorR\x05error\x12.\n" +
 	"\x06volume\x18\n" +
@@ -5438,7 +8369,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\abuckets\x18\x15 \x01(\v2\x14.ozone.om.BucketListH\x00R\abuckets\x12'\n" +
 	"\x03key\x18\x1e \x01(\v2\x13.ozone.om.KeyResultH\x00R\x03key\x12'\n" +
 	"\x04keys\x18\x1f \x01(\v2\x11.ozone.om.KeyListH\x00R\x04keys\x123\n" +
-	"\adeletes\x18  \x01(\v2\x17.ozone.om.DeleteResultsH\x00R\adeletes\x12.\n" +
+	"\adeletes\x18  \x01(\v2\x17.ozone.om.DeleteResultsH\x00R\adeletes\x123\n" +
+	"\bversions\x18! \x01(\v2\x15.ozone.om.VersionListH\x00R\bversions\x126\n" +
+	"\bdocument\x18\" \x01(\v2\x18.ozone.om.BucketDocumentH\x00R\bdocument\x12.\n" +
 	"\x06upload\x18( \x01(\v2\x14.ozone.om.UploadInfoH\x00R\x06upload\x12(\n" +
 	"\x04part\x18) \x01(\v2\x12.ozone.om.PartInfoH\x00R\x04part\x12*\n" +
 	"\x05parts\x18* \x01(\v2\x12.ozone.om.PartListH\x00R\x05parts\x120\n" +
@@ -5448,7 +8381,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\n" +
 	"containers\x18= \x01(\v2\x17.ozone.om.ContainerListH\x00R\n" +
 	"containers\x12*\n" +
-	"\x05roles\x18> \x01(\v2\x12.ozone.om.RoleListH\x00R\x05roles\x12%\n" +
+	"\x05roles\x18> \x01(\v2\x12.ozone.om.RoleListH\x00R\x05roles\x12(\n" +
+	"\x04user\x18F \x01(\v2\x12.ozone.om.UserInfoH\x00R\x04user\x12*\n" +
+	"\x05users\x18G \x01(\v2\x12.ozone.om.UserListH\x00R\x05users\x12%\n" +
 	"\x03ids\x18P \x01(\v2\x11.ozone.om.IDRangeH\x00R\x03ids\x127\n" +
 	"\tcontainer\x18Q \x01(\v2\x17.ozone.om.ContainerInfoH\x00R\tcontainerB\b\n" +
 	"\x06result\"<\n" +
@@ -5479,14 +8414,18 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\ttruncated\x18\x02 \x01(\bR\ttruncated\";\n" +
 	"\tBucketRef\x12\x16\n" +
 	"\x06volume\x18\x01 \x01(\tR\x06volume\x12\x16\n" +
-	"\x06bucket\x18\x02 \x01(\tR\x06bucket\"\xa2\x01\n" +
+	"\x06bucket\x18\x02 \x01(\tR\x06bucket\"\x8f\x02\n" +
 	"\fCreateBucket\x12\x16\n" +
 	"\x06volume\x18\x01 \x01(\tR\x06volume\x12\x16\n" +
 	"\x06bucket\x18\x02 \x01(\tR\x06bucket\x12\x14\n" +
 	"\x05owner\x18\x03 \x01(\tR\x05owner\x12\x0e\n" +
 	"\x02s3\x18\x04 \x01(\bR\x02s3\x12 \n" +
 	"\vreplication\x18\x05 \x01(\tR\vreplication\x12\x1a\n" +
-	"\blocation\x18\x06 \x01(\tR\blocation\"\\\n" +
+	"\blocation\x18\x06 \x01(\tR\blocation\x12\x1f\n" +
+	"\vobject_lock\x18\a \x01(\bR\n" +
+	"objectLock\x12\x1f\n" +
+	"\x03acl\x18\b \x01(\v2\r.ozone.om.ACLR\x03acl\x12)\n" +
+	"\x10object_ownership\x18\t \x01(\tR\x0fobjectOwnership\"\\\n" +
 	"\fDeleteBucket\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12%\n" +
 	"\x0eexpected_owner\x18\x02 \x01(\tR\rexpectedOwner\"Y\n" +
@@ -5498,7 +8437,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x16\n" +
 	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05after\x18\x04 \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\x05 \x01(\rR\x05limit\"\xec\x01\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\"\x9a\x05\n" +
 	"\n" +
 	"BucketInfo\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
@@ -5511,7 +8450,115 @@ const file_ompb_om_proto_rawDesc = "" +
 	"modifiedNs\x12 \n" +
 	"\vreplication\x18\a \x01(\tR\vreplication\x12\x1a\n" +
 	"\blocation\x18\b \x01(\tR\blocation\x12\x0e\n" +
-	"\x02s3\x18\t \x01(\bR\x02s3\"Z\n" +
+	"\x02s3\x18\t \x01(\bR\x02s3\x12\x1e\n" +
+	"\n" +
+	"versioning\x18\n" +
+	" \x01(\tR\n" +
+	"versioning\x125\n" +
+	"\vobject_lock\x18\v \x01(\v2\x14.ozone.om.ObjectLockR\n" +
+	"objectLock\x12)\n" +
+	"\x10object_ownership\x18\f \x01(\tR\x0fobjectOwnership\x12K\n" +
+	"\x13public_access_block\x18\r \x01(\v2\x1b.ozone.om.PublicAccessBlockR\x11publicAccessBlock\x12\x1f\n" +
+	"\x03acl\x18\x0e \x01(\v2\r.ozone.om.ACLR\x03acl\x12;\n" +
+	"\n" +
+	"encryption\x18\x0f \x01(\v2\x1b.ozone.om.DefaultEncryptionR\n" +
+	"encryption\x12A\n" +
+	"\tdocuments\x18\x10 \x03(\v2#.ozone.om.BucketInfo.DocumentsEntryR\tdocuments\x1a<\n" +
+	"\x0eDocumentsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"J\n" +
+	"\n" +
+	"ObjectLock\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x12\n" +
+	"\x04days\x18\x02 \x01(\rR\x04days\x12\x14\n" +
+	"\x05years\x18\x03 \x01(\rR\x05years\"\xd5\x01\n" +
+	"\x11PublicAccessBlock\x12*\n" +
+	"\x11block_public_acls\x18\x01 \x01(\bR\x0fblockPublicAcls\x12,\n" +
+	"\x12ignore_public_acls\x18\x02 \x01(\bR\x10ignorePublicAcls\x12.\n" +
+	"\x13block_public_policy\x18\x03 \x01(\bR\x11blockPublicPolicy\x126\n" +
+	"\x17restrict_public_buckets\x18\x04 \x01(\bR\x15restrictPublicBuckets\"g\n" +
+	"\x11DefaultEncryption\x12\x1c\n" +
+	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x15\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1d\n" +
+	"\n" +
+	"bucket_key\x18\x03 \x01(\bR\tbucketKey\"D\n" +
+	"\x03ACL\x12\x14\n" +
+	"\x05owner\x18\x01 \x01(\tR\x05owner\x12'\n" +
+	"\x06grants\x18\x02 \x03(\v2\x0f.ozone.om.GrantR\x06grants\"I\n" +
+	"\x05Grant\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03uri\x18\x02 \x01(\tR\x03uri\x12\x1e\n" +
+	"\n" +
+	"permission\x18\x03 \x01(\tR\n" +
+	"permission\"\xec\x03\n" +
+	"\tSetBucket\x12%\n" +
+	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12%\n" +
+	"\x0eexpected_owner\x18\x02 \x01(\tR\rexpectedOwner\x12 \n" +
+	"\n" +
+	"versioning\x18\n" +
+	" \x01(\tH\x00R\n" +
+	"versioning\x127\n" +
+	"\vobject_lock\x18\v \x01(\v2\x14.ozone.om.ObjectLockH\x00R\n" +
+	"objectLock\x12+\n" +
+	"\x10object_ownership\x18\f \x01(\tH\x00R\x0fobjectOwnership\x12M\n" +
+	"\x13public_access_block\x18\r \x01(\v2\x1b.ozone.om.PublicAccessBlockH\x00R\x11publicAccessBlock\x12!\n" +
+	"\x03acl\x18\x0e \x01(\v2\r.ozone.om.ACLH\x00R\x03acl\x12=\n" +
+	"\n" +
+	"encryption\x18\x0f \x01(\v2\x1b.ozone.om.DefaultEncryptionH\x00R\n" +
+	"encryption\x126\n" +
+	"\bdocument\x18\x10 \x01(\v2\x18.ozone.om.BucketDocumentH\x00R\bdocument\x12\x16\n" +
+	"\x05owner\x18\x11 \x01(\tH\x00R\x05ownerB\b\n" +
+	"\x06change\"T\n" +
+	"\x0eBucketDocument\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\"u\n" +
+	"\x11GetBucketDocument\x12%\n" +
+	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12%\n" +
+	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\":\n" +
+	"\tLifecycle\x12-\n" +
+	"\x05rules\x18\x01 \x03(\v2\x17.ozone.om.LifecycleRuleR\x05rules\"\xe9\x05\n" +
+	"\rLifecycleRule\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aenabled\x18\x02 \x01(\bR\aenabled\x12\x16\n" +
+	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x125\n" +
+	"\x04tags\x18\x04 \x03(\v2!.ozone.om.LifecycleRule.TagsEntryR\x04tags\x12\x1f\n" +
+	"\vlarger_than\x18\x05 \x01(\x04R\n" +
+	"largerThan\x12!\n" +
+	"\fsmaller_than\x18\x06 \x01(\x04R\vsmallerThan\x12\x1f\n" +
+	"\vexpire_days\x18\a \x01(\rR\n" +
+	"expireDays\x12$\n" +
+	"\x0eexpire_date_ns\x18\b \x01(\x03R\fexpireDateNs\x120\n" +
+	"\x14expire_delete_marker\x18\t \x01(\bR\x12expireDeleteMarker\x12'\n" +
+	"\x0fnoncurrent_days\x18\n" +
+	" \x01(\rR\x0enoncurrentDays\x12'\n" +
+	"\x0fnoncurrent_keep\x18\v \x01(\rR\x0enoncurrentKeep\x12*\n" +
+	"\x11abort_upload_days\x18\f \x01(\rR\x0fabortUploadDays\x12\x1b\n" +
+	"\tv1_prefix\x18\r \x01(\bR\bv1Prefix\x12\x1d\n" +
+	"\n" +
+	"filter_and\x18\x0e \x01(\bR\tfilterAnd\x126\n" +
+	"\vtransitions\x18\x0f \x03(\v2\x14.ozone.om.TransitionR\vtransitions\x12K\n" +
+	"\x16noncurrent_transitions\x18\x10 \x03(\v2\x14.ozone.om.TransitionR\x15noncurrentTransitions\x12*\n" +
+	"\x11has_filter_prefix\x18\x11 \x01(\bR\x0fhasFilterPrefix\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x85\x01\n" +
+	"\n" +
+	"Transition\x12\x12\n" +
+	"\x04days\x18\x01 \x01(\rR\x04days\x12\x17\n" +
+	"\adate_ns\x18\x02 \x01(\x03R\x06dateNs\x12#\n" +
+	"\rstorage_class\x18\x03 \x01(\tR\fstorageClass\x12%\n" +
+	"\x0enewer_versions\x18\x04 \x01(\rR\rnewerVersions\"F\n" +
+	"\fNotification\x126\n" +
+	"\atargets\x18\x01 \x03(\v2\x1c.ozone.om.NotificationTargetR\atargets\"\x92\x01\n" +
+	"\x12NotificationTarget\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03arn\x18\x02 \x01(\tR\x03arn\x12\x16\n" +
+	"\x06events\x18\x03 \x03(\tR\x06events\x12\x16\n" +
+	"\x06prefix\x18\x04 \x01(\tR\x06prefix\x12\x16\n" +
+	"\x06suffix\x18\x05 \x01(\tR\x06suffix\x12\x12\n" +
+	"\x04kind\x18\x06 \x01(\tR\x04kind\"Z\n" +
 	"\n" +
 	"BucketList\x12.\n" +
 	"\abuckets\x18\x01 \x03(\v2\x14.ozone.om.BucketInfoR\abuckets\x12\x1c\n" +
@@ -5533,12 +8580,13 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\bChecksum\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
-	"\x04type\x18\x03 \x01(\tR\x04type\"x\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\"\x8c\x01\n" +
 	"\x04Part\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x120\n" +
-	"\tchecksums\x18\x04 \x03(\v2\x12.ozone.om.ChecksumR\tchecksums\"\x87\x03\n" +
+	"\tchecksums\x18\x04 \x03(\v2\x12.ozone.om.ChecksumR\tchecksums\x12\x12\n" +
+	"\x04salt\x18\x05 \x01(\fR\x04salt\"\xa6\x05\n" +
 	"\aKeyInfo\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
@@ -5556,13 +8604,43 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\vreplication\x18\v \x01(\tR\vreplication\x12\x1e\n" +
 	"\n" +
 	"generation\x18\f \x01(\x04R\n" +
-	"generation\"\xd5\x01\n" +
+	"generation\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\r \x01(\tR\tversionId\x12#\n" +
+	"\rdelete_marker\x18\x0e \x01(\bR\fdeleteMarker\x12\x18\n" +
+	"\aordinal\x18\x0f \x01(\rR\aordinal\x12\x16\n" +
+	"\x06latest\x18\x10 \x01(\bR\x06latest\x12\x1f\n" +
+	"\x03acl\x18\x11 \x01(\v2\r.ozone.om.ACLR\x03acl\x121\n" +
+	"\tretention\x18\x12 \x01(\v2\x13.ozone.om.RetentionR\tretention\x12\x1d\n" +
+	"\n" +
+	"legal_hold\x18\x13 \x01(\bR\tlegalHold\x124\n" +
+	"\n" +
+	"encryption\x18\x14 \x01(\v2\x14.ozone.om.EncryptionR\n" +
+	"encryption\":\n" +
+	"\tRetention\x12\x12\n" +
+	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x19\n" +
+	"\buntil_ns\x18\x02 \x01(\x03R\auntilNs\"\x9f\x02\n" +
+	"\n" +
+	"Encryption\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1c\n" +
+	"\talgorithm\x18\x02 \x01(\tR\talgorithm\x12\x15\n" +
+	"\x06key_id\x18\x03 \x01(\tR\x05keyId\x12\x1f\n" +
+	"\vwrapped_key\x18\x04 \x01(\fR\n" +
+	"wrappedKey\x12(\n" +
+	"\x10customer_key_md5\x18\x05 \x01(\tR\x0ecustomerKeyMd5\x12\x14\n" +
+	"\x05chunk\x18\x06 \x01(\rR\x05chunk\x12\x1a\n" +
+	"\boverhead\x18\a \x01(\rR\boverhead\x12\x12\n" +
+	"\x04salt\x18\b \x01(\fR\x04salt\x12\x18\n" +
+	"\acontext\x18\t \x01(\tR\acontext\x12\x1d\n" +
+	"\n" +
+	"bucket_key\x18\n" +
+	" \x01(\bR\tbucketKey\"\xd5\x01\n" +
 	"\tCondition\x12\x19\n" +
 	"\bif_match\x18\x01 \x03(\tR\aifMatch\x12\"\n" +
 	"\rif_none_match\x18\x02 \x03(\tR\vifNoneMatch\x12/\n" +
 	"\x14if_modified_since_ns\x18\x03 \x01(\x03R\x11ifModifiedSinceNs\x123\n" +
 	"\x16if_unmodified_since_ns\x18\x04 \x01(\x03R\x13ifUnmodifiedSinceNs\x12#\n" +
-	"\rif_generation\x18\x05 \x01(\x04R\fifGeneration\"\xee\x02\n" +
+	"\rif_generation\x18\x05 \x01(\x04R\fifGeneration\"\x97\x04\n" +
 	"\tCommitKey\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -5574,15 +8652,25 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\tcondition\x18\b \x01(\v2\x13.ozone.om.ConditionR\tcondition\x12%\n" +
 	"\x0eexpected_owner\x18\t \x01(\tR\rexpectedOwner\x12 \n" +
 	"\vreplication\x18\n" +
-	" \x01(\tR\vreplication\"h\n" +
+	" \x01(\tR\vreplication\x12\x1f\n" +
+	"\x03acl\x18\v \x01(\v2\r.ozone.om.ACLR\x03acl\x121\n" +
+	"\tretention\x18\f \x01(\v2\x13.ozone.om.RetentionR\tretention\x12\x1d\n" +
+	"\n" +
+	"legal_hold\x18\r \x01(\bR\tlegalHold\x124\n" +
+	"\n" +
+	"encryption\x18\x0e \x01(\v2\x14.ozone.om.EncryptionR\n" +
+	"encryption\"\x87\x01\n" +
 	"\x06GetKey\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12%\n" +
-	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\"\xf2\x01\n" +
+	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x04 \x01(\tR\tversionId\"\x9e\x02\n" +
 	"\tKeyResult\x12#\n" +
 	"\x03key\x18\x01 \x01(\v2\x11.ozone.om.KeyInfoR\x03key\x12,\n" +
 	"\x06bucket\x18\x02 \x01(\v2\x14.ozone.om.BucketInfoR\x06bucket\x12@\n" +
-	"\tlocations\x18\x03 \x03(\v2\".ozone.om.KeyResult.LocationsEntryR\tlocations\x1aP\n" +
+	"\tlocations\x18\x03 \x03(\v2\".ozone.om.KeyResult.LocationsEntryR\tlocations\x12*\n" +
+	"\x11source_version_id\x18\x04 \x01(\tR\x0fsourceVersionId\x1aP\n" +
 	"\x0eLocationsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x04R\x03key\x12(\n" +
 	"\x05value\x18\x02 \x01(\v2\x12.ozone.om.ReplicasR\x05value:\x028\x01\"4\n" +
@@ -5599,23 +8687,46 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x04keys\x18\x01 \x03(\v2\x11.ozone.om.KeyInfoR\x04keys\x12'\n" +
 	"\x0fcommon_prefixes\x18\x02 \x03(\tR\x0ecommonPrefixes\x12\x1c\n" +
 	"\ttruncated\x18\x03 \x01(\bR\ttruncated\x12\x12\n" +
-	"\x04next\x18\x04 \x01(\tR\x04next\"\x85\x01\n" +
+	"\x04next\x18\x04 \x01(\tR\x04next\"\xea\x01\n" +
+	"\fListVersions\x12%\n" +
+	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x16\n" +
+	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x1c\n" +
+	"\tdelimiter\x18\x03 \x01(\tR\tdelimiter\x12\x1b\n" +
+	"\tafter_key\x18\x04 \x01(\tR\bafterKey\x12#\n" +
+	"\rafter_version\x18\x05 \x01(\tR\fafterVersion\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\x12%\n" +
+	"\x0eexpected_owner\x18\a \x01(\tR\rexpectedOwner\"\xc1\x01\n" +
+	"\vVersionList\x12-\n" +
+	"\bversions\x18\x01 \x03(\v2\x11.ozone.om.KeyInfoR\bversions\x12'\n" +
+	"\x0fcommon_prefixes\x18\x02 \x03(\tR\x0ecommonPrefixes\x12\x1c\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\x12\x19\n" +
+	"\bnext_key\x18\x04 \x01(\tR\anextKey\x12!\n" +
+	"\fnext_version\x18\x05 \x01(\tR\vnextVersion\"\x85\x01\n" +
 	"\n" +
 	"DeleteKeys\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12)\n" +
 	"\x04keys\x18\x02 \x03(\v2\x15.ozone.om.KeyToDeleteR\x04keys\x12%\n" +
-	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\"q\n" +
+	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\"\x9b\x02\n" +
 	"\vKeyToDelete\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
 	"\tcondition\x18\x02 \x01(\v2\x13.ozone.om.ConditionR\tcondition\x12\x1d\n" +
 	"\n" +
-	"must_exist\x18\x03 \x01(\bR\tmustExist\"A\n" +
+	"must_exist\x18\x03 \x01(\bR\tmustExist\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x04 \x01(\tR\tversionId\x12+\n" +
+	"\x11bypass_governance\x18\x05 \x01(\bR\x10bypassGovernance\x122\n" +
+	"\x15if_generation_ordinal\x18\x06 \x01(\x04R\x13ifGenerationOrdinal\x12(\n" +
+	"\x10only_lone_marker\x18\a \x01(\bR\x0eonlyLoneMarker\"A\n" +
 	"\rDeleteResults\x120\n" +
-	"\aresults\x18\x01 \x03(\v2\x16.ozone.om.DeleteResultR\aresults\"e\n" +
+	"\aresults\x18\x01 \x03(\v2\x16.ozone.om.DeleteResultR\aresults\"\xcc\x01\n" +
 	"\fDeleteResult\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
 	"\x05error\x18\x02 \x01(\v2\x13.ozone.common.ErrorR\x05error\x12\x18\n" +
-	"\aexisted\x18\x03 \x01(\bR\aexisted\"\xd1\x03\n" +
+	"\aexisted\x18\x03 \x01(\bR\aexisted\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x04 \x01(\tR\tversionId\x12#\n" +
+	"\rdelete_marker\x18\x05 \x01(\bR\fdeleteMarker\x12!\n" +
+	"\fmarker_added\x18\x06 \x01(\bR\vmarkerAdded\"\xa6\x05\n" +
 	"\aCopyKey\x12+\n" +
 	"\x06source\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x06source\x12\x1d\n" +
 	"\n" +
@@ -5629,27 +8740,65 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x04meta\x18\t \x01(\v2\x11.ozone.om.KeyMetaR\x04meta\x12%\n" +
 	"\x0eexpected_owner\x18\n" +
 	" \x01(\tR\rexpectedOwner\x122\n" +
-	"\x15source_expected_owner\x18\v \x01(\tR\x13sourceExpectedOwner\"T\n" +
+	"\x15source_expected_owner\x18\v \x01(\tR\x13sourceExpectedOwner\x12*\n" +
+	"\x11source_version_id\x18\f \x01(\tR\x0fsourceVersionId\x12\x1f\n" +
+	"\x03acl\x18\r \x01(\v2\r.ozone.om.ACLR\x03acl\x121\n" +
+	"\tretention\x18\x0e \x01(\v2\x13.ozone.om.RetentionR\tretention\x12\x1d\n" +
+	"\n" +
+	"legal_hold\x18\x0f \x01(\bR\tlegalHold\x124\n" +
+	"\n" +
+	"encryption\x18\x10 \x01(\v2\x14.ozone.om.EncryptionR\n" +
+	"encryption\"T\n" +
 	"\tRenameKey\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x0e\n" +
-	"\x02to\x18\x03 \x01(\tR\x02to\"\xd9\x01\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\"\xf8\x01\n" +
 	"\n" +
 	"SetKeyTags\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x122\n" +
 	"\x04tags\x18\x03 \x03(\v2\x1e.ozone.om.SetKeyTags.TagsEntryR\x04tags\x12%\n" +
-	"\x0eexpected_owner\x18\x04 \x01(\tR\rexpectedOwner\x1a7\n" +
+	"\x0eexpected_owner\x18\x04 \x01(\tR\rexpectedOwner\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x05 \x01(\tR\tversionId\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe9\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xab\x01\n" +
+	"\tSetKeyACL\x12%\n" +
+	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x03 \x01(\tR\tversionId\x12\x1f\n" +
+	"\x03acl\x18\x04 \x01(\v2\r.ozone.om.ACLR\x03acl\x12%\n" +
+	"\x0eexpected_owner\x18\x05 \x01(\tR\rexpectedOwner\"\x98\x02\n" +
+	"\n" +
+	"SetKeyLock\x12%\n" +
+	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x03 \x01(\tR\tversionId\x12%\n" +
+	"\x0eexpected_owner\x18\x04 \x01(\tR\rexpectedOwner\x123\n" +
+	"\tretention\x18\n" +
+	" \x01(\v2\x13.ozone.om.RetentionH\x00R\tretention\x12\x1f\n" +
+	"\n" +
+	"legal_hold\x18\v \x01(\bH\x00R\tlegalHold\x12+\n" +
+	"\x11bypass_governance\x18\f \x01(\bR\x10bypassGovernanceB\b\n" +
+	"\x06change\"\x92\x03\n" +
 	"\fCreateUpload\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12%\n" +
 	"\x04meta\x18\x03 \x01(\v2\x11.ozone.om.KeyMetaR\x04meta\x12-\n" +
 	"\x12checksum_algorithm\x18\x04 \x01(\tR\x11checksumAlgorithm\x12#\n" +
 	"\rchecksum_type\x18\x05 \x01(\tR\fchecksumType\x12%\n" +
-	"\x0eexpected_owner\x18\x06 \x01(\tR\rexpectedOwner\"\xca\x03\n" +
+	"\x0eexpected_owner\x18\x06 \x01(\tR\rexpectedOwner\x12\x1f\n" +
+	"\x03acl\x18\a \x01(\v2\r.ozone.om.ACLR\x03acl\x121\n" +
+	"\tretention\x18\b \x01(\v2\x13.ozone.om.RetentionR\tretention\x12\x1d\n" +
+	"\n" +
+	"legal_hold\x18\t \x01(\bR\tlegalHold\x124\n" +
+	"\n" +
+	"encryption\x18\n" +
+	" \x01(\v2\x14.ozone.om.EncryptionR\n" +
+	"encryption\"\xf3\x04\n" +
 	"\n" +
 	"UploadInfo\x12\x1b\n" +
 	"\tupload_id\x18\x01 \x01(\tR\buploadId\x12\x10\n" +
@@ -5664,12 +8813,19 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x10completed_digest\x18\n" +
 	" \x01(\fR\x0fcompletedDigest\x12%\n" +
 	"\x0ecompleted_etag\x18\v \x01(\tR\rcompletedEtag\x126\n" +
-	"\rcompleted_key\x18\f \x01(\v2\x11.ozone.om.KeyInfoR\fcompletedKey\"\x88\x01\n" +
+	"\rcompleted_key\x18\f \x01(\v2\x11.ozone.om.KeyInfoR\fcompletedKey\x12\x1f\n" +
+	"\x03acl\x18\r \x01(\v2\r.ozone.om.ACLR\x03acl\x121\n" +
+	"\tretention\x18\x0e \x01(\v2\x13.ozone.om.RetentionR\tretention\x12\x1d\n" +
+	"\n" +
+	"legal_hold\x18\x0f \x01(\bR\tlegalHold\x124\n" +
+	"\n" +
+	"encryption\x18\x10 \x01(\v2\x14.ozone.om.EncryptionR\n" +
+	"encryption\"\x88\x01\n" +
 	"\tGetUpload\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1b\n" +
 	"\tupload_id\x18\x03 \x01(\tR\buploadId\x12%\n" +
-	"\x0eexpected_owner\x18\x04 \x01(\tR\rexpectedOwner\"\xa8\x02\n" +
+	"\x0eexpected_owner\x18\x04 \x01(\tR\rexpectedOwner\"\xbc\x02\n" +
 	"\n" +
 	"CommitPart\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
@@ -5680,7 +8836,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x04etag\x18\x06 \x01(\tR\x04etag\x120\n" +
 	"\tchecksums\x18\a \x03(\v2\x12.ozone.om.ChecksumR\tchecksums\x12+\n" +
 	"\x06blocks\x18\b \x03(\v2\x13.ozone.common.BlockR\x06blocks\x12%\n" +
-	"\x0eexpected_owner\x18\t \x01(\tR\rexpectedOwner\"\xca\x01\n" +
+	"\x0eexpected_owner\x18\t \x01(\tR\rexpectedOwner\x12\x12\n" +
+	"\x04salt\x18\n" +
+	" \x01(\fR\x04salt\"\xde\x01\n" +
 	"\bPartInfo\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
@@ -5688,7 +8846,8 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\tchecksums\x18\x04 \x03(\v2\x12.ozone.om.ChecksumR\tchecksums\x12+\n" +
 	"\x06blocks\x18\x05 \x03(\v2\x13.ozone.common.BlockR\x06blocks\x12\x1f\n" +
 	"\vmodified_ns\x18\x06 \x01(\x03R\n" +
-	"modifiedNs\"\xb4\x01\n" +
+	"modifiedNs\x12\x12\n" +
+	"\x04salt\x18\a \x01(\fR\x04salt\"\xb4\x01\n" +
 	"\tListParts\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1b\n" +
@@ -5822,7 +8981,74 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\tbefore_ns\x18\x01 \x01(\x03R\bbeforeNs\",\n" +
 	"\vInitCluster\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x01 \x01(\tR\tclusterIdB-Z+github.com/mini-ozone/mini-ozone/proto/ompbb\x06proto3"
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\"\xf7\x01\n" +
+	"\bUserInfo\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\fcanonical_id\x18\x02 \x01(\tR\vcanonicalId\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x14\n" +
+	"\x05email\x18\x04 \x01(\tR\x05email\x12\x1d\n" +
+	"\n" +
+	"created_ns\x18\x05 \x01(\x03R\tcreatedNs\x12\x1f\n" +
+	"\vmodified_ns\x18\x06 \x01(\x03R\n" +
+	"modifiedNs\x12#\n" +
+	"\rsealed_secret\x18\a \x01(\fR\fsealedSecret\x12\x16\n" +
+	"\x06secret\x18\b \x01(\tR\x06secret\"\xee\x01\n" +
+	"\aSetUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06create\x18\x02 \x01(\bR\x06create\x12\x1d\n" +
+	"\n" +
+	"must_exist\x18\x03 \x01(\bR\tmustExist\x12&\n" +
+	"\fdisplay_name\x18\x04 \x01(\tH\x00R\vdisplayName\x88\x01\x01\x12\x19\n" +
+	"\x05email\x18\x05 \x01(\tH\x01R\x05email\x88\x01\x01\x12(\n" +
+	"\rsealed_secret\x18\x06 \x01(\fH\x02R\fsealedSecret\x88\x01\x01B\x0f\n" +
+	"\r_display_nameB\b\n" +
+	"\x06_emailB\x10\n" +
+	"\x0e_sealed_secret\" \n" +
+	"\n" +
+	"DeleteUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"W\n" +
+	"\bFindUser\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\fcanonical_id\x18\x02 \x01(\tR\vcanonicalId\x12\x14\n" +
+	"\x05email\x18\x03 \x01(\tR\x05email\"O\n" +
+	"\tListUsers\x12\x16\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"R\n" +
+	"\bUserList\x12(\n" +
+	"\x05users\x18\x01 \x03(\v2\x12.ozone.om.UserInfoR\x05users\x12\x1c\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\x9f\x01\n" +
+	"\tGetSecret\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x122\n" +
+	"\x06action\x18\x02 \x01(\x0e2\x1a.ozone.om.GetSecret.ActionR\x06action\x12\x16\n" +
+	"\x06secret\x18\x03 \x01(\tR\x06secret\"2\n" +
+	"\x06Action\x12\n" +
+	"\n" +
+	"\x06VERIFY\x10\x00\x12\a\n" +
+	"\x03GET\x10\x01\x12\a\n" +
+	"\x03SET\x10\x02\x12\n" +
+	"\n" +
+	"\x06REVOKE\x10\x03\"\xe6\x02\n" +
+	"\tEventInfo\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x18\n" +
+	"\aordinal\x18\x02 \x01(\rR\aordinal\x12\x14\n" +
+	"\x05event\x18\x03 \x01(\tR\x05event\x12\x16\n" +
+	"\x06volume\x18\x04 \x01(\tR\x06volume\x12\x16\n" +
+	"\x06bucket\x18\x05 \x01(\tR\x06bucket\x12\x1b\n" +
+	"\tbucket_id\x18\x06 \x01(\x04R\bbucketId\x12!\n" +
+	"\fbucket_owner\x18\a \x01(\tR\vbucketOwner\x12\x10\n" +
+	"\x03key\x18\b \x01(\tR\x03key\x12\x12\n" +
+	"\x04size\x18\t \x01(\x04R\x04size\x12\x12\n" +
+	"\x04etag\x18\n" +
+	" \x01(\tR\x04etag\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\v \x01(\tR\tversionId\x12\x17\n" +
+	"\atime_ns\x18\f \x01(\x03R\x06timeNs\x12\x12\n" +
+	"\x04user\x18\r \x01(\tR\x04user\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x0e \x01(\tR\trequestId\";\n" +
+	"\fForgetEvents\x12+\n" +
+	"\x06events\x18\x01 \x03(\v2\x13.ozone.om.EventInfoR\x06eventsB-Z+github.com/mini-ozone/mini-ozone/proto/ompbb\x06proto3"
 
 var (
 	file_ompb_om_proto_rawDescOnce sync.Once
@@ -5836,212 +9062,302 @@ func file_ompb_om_proto_rawDescGZIP() []byte {
 	return file_ompb_om_proto_rawDescData
 }
 
-var file_ompb_om_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
+var file_ompb_om_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_ompb_om_proto_msgTypes = make([]protoimpl.MessageInfo, 101)
 var file_ompb_om_proto_goTypes = []any{
-	(*Request)(nil),             // 0: ozone.om.Request
-	(*Response)(nil),            // 1: ozone.om.Response
-	(*CreateVolume)(nil),        // 2: ozone.om.CreateVolume
-	(*DeleteVolume)(nil),        // 3: ozone.om.DeleteVolume
-	(*GetVolume)(nil),           // 4: ozone.om.GetVolume
-	(*ListVolumes)(nil),         // 5: ozone.om.ListVolumes
-	(*VolumeInfo)(nil),          // 6: ozone.om.VolumeInfo
-	(*VolumeList)(nil),          // 7: ozone.om.VolumeList
-	(*BucketRef)(nil),           // 8: ozone.om.BucketRef
-	(*CreateBucket)(nil),        // 9: ozone.om.CreateBucket
-	(*DeleteBucket)(nil),        // 10: ozone.om.DeleteBucket
-	(*GetBucket)(nil),           // 11: ozone.om.GetBucket
-	(*ListBuckets)(nil),         // 12: ozone.om.ListBuckets
-	(*BucketInfo)(nil),          // 13: ozone.om.BucketInfo
-	(*BucketList)(nil),          // 14: ozone.om.BucketList
-	(*KeyMeta)(nil),             // 15: ozone.om.KeyMeta
-	(*Checksum)(nil),            // 16: ozone.om.Checksum
-	(*Part)(nil),                // 17: ozone.om.Part
-	(*KeyInfo)(nil),             // 18: ozone.om.KeyInfo
-	(*Condition)(nil),           // 19: ozone.om.Condition
-	(*CommitKey)(nil),           // 20: ozone.om.CommitKey
-	(*GetKey)(nil),              // 21: ozone.om.GetKey
-	(*KeyResult)(nil),           // 22: ozone.om.KeyResult
-	(*Replicas)(nil),            // 23: ozone.om.Replicas
-	(*ListKeys)(nil),            // 24: ozone.om.ListKeys
-	(*KeyList)(nil),             // 25: ozone.om.KeyList
-	(*DeleteKeys)(nil),          // 26: ozone.om.DeleteKeys
-	(*KeyToDelete)(nil),         // 27: ozone.om.KeyToDelete
-	(*DeleteResults)(nil),       // 28: ozone.om.DeleteResults
-	(*DeleteResult)(nil),        // 29: ozone.om.DeleteResult
-	(*CopyKey)(nil),             // 30: ozone.om.CopyKey
-	(*RenameKey)(nil),           // 31: ozone.om.RenameKey
-	(*SetKeyTags)(nil),          // 32: ozone.om.SetKeyTags
-	(*CreateUpload)(nil),        // 33: ozone.om.CreateUpload
-	(*UploadInfo)(nil),          // 34: ozone.om.UploadInfo
-	(*GetUpload)(nil),           // 35: ozone.om.GetUpload
-	(*CommitPart)(nil),          // 36: ozone.om.CommitPart
-	(*PartInfo)(nil),            // 37: ozone.om.PartInfo
-	(*ListParts)(nil),           // 38: ozone.om.ListParts
-	(*PartList)(nil),            // 39: ozone.om.PartList
-	(*CompleteUpload)(nil),      // 40: ozone.om.CompleteUpload
-	(*AbortUpload)(nil),         // 41: ozone.om.AbortUpload
-	(*ListUploads)(nil),         // 42: ozone.om.ListUploads
-	(*UploadList)(nil),          // 43: ozone.om.UploadList
-	(*AllocateBlocks)(nil),      // 44: ozone.om.AllocateBlocks
-	(*BlockLeases)(nil),         // 45: ozone.om.BlockLeases
-	(*BlockLease)(nil),          // 46: ozone.om.BlockLease
-	(*ReportBadReplica)(nil),    // 47: ozone.om.ReportBadReplica
-	(*ContainerInfo)(nil),       // 48: ozone.om.ContainerInfo
-	(*ListContainers)(nil),      // 49: ozone.om.ListContainers
-	(*ContainerList)(nil),       // 50: ozone.om.ContainerList
-	(*NodeInfo)(nil),            // 51: ozone.om.NodeInfo
-	(*ListNodes)(nil),           // 52: ozone.om.ListNodes
-	(*NodeList)(nil),            // 53: ozone.om.NodeList
-	(*GetRoles)(nil),            // 54: ozone.om.GetRoles
-	(*RoleList)(nil),            // 55: ozone.om.RoleList
-	(*Role)(nil),                // 56: ozone.om.Role
-	(*ReserveIDs)(nil),          // 57: ozone.om.ReserveIDs
-	(*IDRange)(nil),             // 58: ozone.om.IDRange
-	(*CreateContainer)(nil),     // 59: ozone.om.CreateContainer
-	(*SetContainerState)(nil),   // 60: ozone.om.SetContainerState
-	(*RegisterNode)(nil),        // 61: ozone.om.RegisterNode
-	(*DeletedBlock)(nil),        // 62: ozone.om.DeletedBlock
-	(*ForgetDeletedBlocks)(nil), // 63: ozone.om.ForgetDeletedBlocks
-	(*PruneResults)(nil),        // 64: ozone.om.PruneResults
-	(*InitCluster)(nil),         // 65: ozone.om.InitCluster
-	nil,                         // 66: ozone.om.KeyMeta.MetadataEntry
-	nil,                         // 67: ozone.om.KeyMeta.HeadersEntry
-	nil,                         // 68: ozone.om.KeyMeta.TagsEntry
-	nil,                         // 69: ozone.om.KeyResult.LocationsEntry
-	nil,                         // 70: ozone.om.SetKeyTags.TagsEntry
-	(*commonpb.Error)(nil),      // 71: ozone.common.Error
-	(*commonpb.Block)(nil),      // 72: ozone.common.Block
-	(*commonpb.Node)(nil),       // 73: ozone.common.Node
-	(*commonpb.BlockID)(nil),    // 74: ozone.common.BlockID
+	(GetSecret_Action)(0),       // 0: ozone.om.GetSecret.Action
+	(*Request)(nil),             // 1: ozone.om.Request
+	(*Response)(nil),            // 2: ozone.om.Response
+	(*CreateVolume)(nil),        // 3: ozone.om.CreateVolume
+	(*DeleteVolume)(nil),        // 4: ozone.om.DeleteVolume
+	(*GetVolume)(nil),           // 5: ozone.om.GetVolume
+	(*ListVolumes)(nil),         // 6: ozone.om.ListVolumes
+	(*VolumeInfo)(nil),          // 7: ozone.om.VolumeInfo
+	(*VolumeList)(nil),          // 8: ozone.om.VolumeList
+	(*BucketRef)(nil),           // 9: ozone.om.BucketRef
+	(*CreateBucket)(nil),        // 10: ozone.om.CreateBucket
+	(*DeleteBucket)(nil),        // 11: ozone.om.DeleteBucket
+	(*GetBucket)(nil),           // 12: ozone.om.GetBucket
+	(*ListBuckets)(nil),         // 13: ozone.om.ListBuckets
+	(*BucketInfo)(nil),          // 14: ozone.om.BucketInfo
+	(*ObjectLock)(nil),          // 15: ozone.om.ObjectLock
+	(*PublicAccessBlock)(nil),   // 16: ozone.om.PublicAccessBlock
+	(*DefaultEncryption)(nil),   // 17: ozone.om.DefaultEncryption
+	(*ACL)(nil),                 // 18: ozone.om.ACL
+	(*Grant)(nil),               // 19: ozone.om.Grant
+	(*SetBucket)(nil),           // 20: ozone.om.SetBucket
+	(*BucketDocument)(nil),      // 21: ozone.om.BucketDocument
+	(*GetBucketDocument)(nil),   // 22: ozone.om.GetBucketDocument
+	(*Lifecycle)(nil),           // 23: ozone.om.Lifecycle
+	(*LifecycleRule)(nil),       // 24: ozone.om.LifecycleRule
+	(*Transition)(nil),          // 25: ozone.om.Transition
+	(*Notification)(nil),        // 26: ozone.om.Notification
+	(*NotificationTarget)(nil),  // 27: ozone.om.NotificationTarget
+	(*BucketList)(nil),          // 28: ozone.om.BucketList
+	(*KeyMeta)(nil),             // 29: ozone.om.KeyMeta
+	(*Checksum)(nil),            // 30: ozone.om.Checksum
+	(*Part)(nil),                // 31: ozone.om.Part
+	(*KeyInfo)(nil),             // 32: ozone.om.KeyInfo
+	(*Retention)(nil),           // 33: ozone.om.Retention
+	(*Encryption)(nil),          // 34: ozone.om.Encryption
+	(*Condition)(nil),           // 35: ozone.om.Condition
+	(*CommitKey)(nil),           // 36: ozone.om.CommitKey
+	(*GetKey)(nil),              // 37: ozone.om.GetKey
+	(*KeyResult)(nil),           // 38: ozone.om.KeyResult
+	(*Replicas)(nil),            // 39: ozone.om.Replicas
+	(*ListKeys)(nil),            // 40: ozone.om.ListKeys
+	(*KeyList)(nil),             // 41: ozone.om.KeyList
+	(*ListVersions)(nil),        // 42: ozone.om.ListVersions
+	(*VersionList)(nil),         // 43: ozone.om.VersionList
+	(*DeleteKeys)(nil),          // 44: ozone.om.DeleteKeys
+	(*KeyToDelete)(nil),         // 45: ozone.om.KeyToDelete
+	(*DeleteResults)(nil),       // 46: ozone.om.DeleteResults
+	(*DeleteResult)(nil),        // 47: ozone.om.DeleteResult
+	(*CopyKey)(nil),             // 48: ozone.om.CopyKey
+	(*RenameKey)(nil),           // 49: ozone.om.RenameKey
+	(*SetKeyTags)(nil),          // 50: ozone.om.SetKeyTags
+	(*SetKeyACL)(nil),           // 51: ozone.om.SetKeyACL
+	(*SetKeyLock)(nil),          // 52: ozone.om.SetKeyLock
+	(*CreateUpload)(nil),        // 53: ozone.om.CreateUpload
+	(*UploadInfo)(nil),          // 54: ozone.om.UploadInfo
+	(*GetUpload)(nil),           // 55: ozone.om.GetUpload
+	(*CommitPart)(nil),          // 56: ozone.om.CommitPart
+	(*PartInfo)(nil),            // 57: ozone.om.PartInfo
+	(*ListParts)(nil),           // 58: ozone.om.ListParts
+	(*PartList)(nil),            // 59: ozone.om.PartList
+	(*CompleteUpload)(nil),      // 60: ozone.om.CompleteUpload
+	(*AbortUpload)(nil),         // 61: ozone.om.AbortUpload
+	(*ListUploads)(nil),         // 62: ozone.om.ListUploads
+	(*UploadList)(nil),          // 63: ozone.om.UploadList
+	(*AllocateBlocks)(nil),      // 64: ozone.om.AllocateBlocks
+	(*BlockLeases)(nil),         // 65: ozone.om.BlockLeases
+	(*BlockLease)(nil),          // 66: ozone.om.BlockLease
+	(*ReportBadReplica)(nil),    // 67: ozone.om.ReportBadReplica
+	(*ContainerInfo)(nil),       // 68: ozone.om.ContainerInfo
+	(*ListContainers)(nil),      // 69: ozone.om.ListContainers
+	(*ContainerList)(nil),       // 70: ozone.om.ContainerList
+	(*NodeInfo)(nil),            // 71: ozone.om.NodeInfo
+	(*ListNodes)(nil),           // 72: ozone.om.ListNodes
+	(*NodeList)(nil),            // 73: ozone.om.NodeList
+	(*GetRoles)(nil),            // 74: ozone.om.GetRoles
+	(*RoleList)(nil),            // 75: ozone.om.RoleList
+	(*Role)(nil),                // 76: ozone.om.Role
+	(*ReserveIDs)(nil),          // 77: ozone.om.ReserveIDs
+	(*IDRange)(nil),             // 78: ozone.om.IDRange
+	(*CreateContainer)(nil),     // 79: ozone.om.CreateContainer
+	(*SetContainerState)(nil),   // 80: ozone.om.SetContainerState
+	(*RegisterNode)(nil),        // 81: ozone.om.RegisterNode
+	(*DeletedBlock)(nil),        // 82: ozone.om.DeletedBlock
+	(*ForgetDeletedBlocks)(nil), // 83: ozone.om.ForgetDeletedBlocks
+	(*PruneResults)(nil),        // 84: ozone.om.PruneResults
+	(*InitCluster)(nil),         // 85: ozone.om.InitCluster
+	(*UserInfo)(nil),            // 86: ozone.om.UserInfo
+	(*SetUser)(nil),             // 87: ozone.om.SetUser
+	(*DeleteUser)(nil),          // 88: ozone.om.DeleteUser
+	(*FindUser)(nil),            // 89: ozone.om.FindUser
+	(*ListUsers)(nil),           // 90: ozone.om.ListUsers
+	(*UserList)(nil),            // 91: ozone.om.UserList
+	(*GetSecret)(nil),           // 92: ozone.om.GetSecret
+	(*EventInfo)(nil),           // 93: ozone.om.EventInfo
+	(*ForgetEvents)(nil),        // 94: ozone.om.ForgetEvents
+	nil,                         // 95: ozone.om.BucketInfo.DocumentsEntry
+	nil,                         // 96: ozone.om.LifecycleRule.TagsEntry
+	nil,                         // 97: ozone.om.KeyMeta.MetadataEntry
+	nil,                         // 98: ozone.om.KeyMeta.HeadersEntry
+	nil,                         // 99: ozone.om.KeyMeta.TagsEntry
+	nil,                         // 100: ozone.om.KeyResult.LocationsEntry
+	nil,                         // 101: ozone.om.SetKeyTags.TagsEntry
+	(*commonpb.Error)(nil),      // 102: ozone.common.Error
+	(*commonpb.Block)(nil),      // 103: ozone.common.Block
+	(*commonpb.Node)(nil),       // 104: ozone.common.Node
+	(*commonpb.BlockID)(nil),    // 105: ozone.common.BlockID
 }
 var file_ompb_om_proto_depIdxs = []int32{
-	2,   // 0: ozone.om.Request.create_volume:type_name -> ozone.om.CreateVolume
-	3,   // 1: ozone.om.Request.delete_volume:type_name -> ozone.om.DeleteVolume
-	4,   // 2: ozone.om.Request.get_volume:type_name -> ozone.om.GetVolume
-	5,   // 3: ozone.om.Request.list_volumes:type_name -> ozone.om.ListVolumes
-	9,   // 4: ozone.om.Request.create_bucket:type_name -> ozone.om.CreateBucket
-	10,  // 5: ozone.om.Request.delete_bucket:type_name -> ozone.om.DeleteBucket
-	11,  // 6: ozone.om.Request.get_bucket:type_name -> ozone.om.GetBucket
-	12,  // 7: ozone.om.Request.list_buckets:type_name -> ozone.om.ListBuckets
-	20,  // 8: ozone.om.Request.commit_key:type_name -> ozone.om.CommitKey
-	21,  // 9: ozone.om.Request.get_key:type_name -> ozone.om.GetKey
-	24,  // 10: ozone.om.Request.list_keys:type_name -> ozone.om.ListKeys
-	26,  // 11: ozone.om.Request.delete_keys:type_name -> ozone.om.DeleteKeys
-	30,  // 12: ozone.om.Request.copy_key:type_name -> ozone.om.CopyKey
-	31,  // 13: ozone.om.Request.rename_key:type_name -> ozone.om.RenameKey
-	32,  // 14: ozone.om.Request.set_key_tags:type_name -> ozone.om.SetKeyTags
-	33,  // 15: ozone.om.Request.create_upload:type_name -> ozone.om.CreateUpload
-	36,  // 16: ozone.om.Request.commit_part:type_name -> ozone.om.CommitPart
-	38,  // 17: ozone.om.Request.list_parts:type_name -> ozone.om.ListParts
-	40,  // 18: ozone.om.Request.complete_upload:type_name -> ozone.om.CompleteUpload
-	41,  // 19: ozone.om.Request.abort_upload:type_name -> ozone.om.AbortUpload
-	42,  // 20: ozone.om.Request.list_uploads:type_name -> ozone.om.ListUploads
-	35,  // 21: ozone.om.Request.get_upload:type_name -> ozone.om.GetUpload
-	44,  // 22: ozone.om.Request.allocate_blocks:type_name -> ozone.om.AllocateBlocks
-	47,  // 23: ozone.om.Request.report_bad_replica:type_name -> ozone.om.ReportBadReplica
-	52,  // 24: ozone.om.Request.list_nodes:type_name -> ozone.om.ListNodes
-	49,  // 25: ozone.om.Request.list_containers:type_name -> ozone.om.ListContainers
-	54,  // 26: ozone.om.Request.get_roles:type_name -> ozone.om.GetRoles
-	57,  // 27: ozone.om.Request.reserve_ids:type_name -> ozone.om.ReserveIDs
-	59,  // 28: ozone.om.Request.create_container:type_name -> ozone.om.CreateContainer
-	60,  // 29: ozone.om.Request.set_container_state:type_name -> ozone.om.SetContainerState
-	61,  // 30: ozone.om.Request.register_node:type_name -> ozone.om.RegisterNode
-	63,  // 31: ozone.om.Request.forget_deleted_blocks:type_name -> ozone.om.ForgetDeletedBlocks
-	64,  // 32: ozone.om.Request.prune_results:type_name -> ozone.om.PruneResults
-	65,  // 33: ozone.om.Request.init_cluster:type_name -> ozone.om.InitCluster
-	71,  // 34: ozone.om.Response.error:type_name -> ozone.common.Error
-	6,   // 35: ozone.om.Response.volume:type_name -> ozone.om.VolumeInfo
-	7,   // 36: ozone.om.Response.volumes:type_name -> ozone.om.VolumeList
-	13,  // 37: ozone.om.Response.bucket:type_name -> ozone.om.BucketInfo
-	14,  // 38: ozone.om.Response.buckets:type_name -> ozone.om.BucketList
-	22,  // 39: ozone.om.Response.key:type_name -> ozone.om.KeyResult
-	25,  // 40: ozone.om.Response.keys:type_name -> ozone.om.KeyList
-	28,  // 41: ozone.om.Response.deletes:type_name -> ozone.om.DeleteResults
-	34,  // 42: ozone.om.Response.upload:type_name -> ozone.om.UploadInfo
-	37,  // 43: ozone.om.Response.part:type_name -> ozone.om.PartInfo
-	39,  // 44: ozone.om.Response.parts:type_name -> ozone.om.PartList
-	43,  // 45: ozone.om.Response.uploads:type_name -> ozone.om.UploadList
-	45,  // 46: ozone.om.Response.leases:type_name -> ozone.om.BlockLeases
-	53,  // 47: ozone.om.Response.nodes:type_name -> ozone.om.NodeList
-	50,  // 48: ozone.om.Response.containers:type_name -> ozone.om.ContainerList
-	55,  // 49: ozone.om.Response.roles:type_name -> ozone.om.RoleList
-	58,  // 50: ozone.om.Response.ids:type_name -> ozone.om.IDRange
-	48,  // 51: ozone.om.Response.container:type_name -> ozone.om.ContainerInfo
-	6,   // 52: ozone.om.VolumeList.volumes:type_name -> ozone.om.VolumeInfo
-	8,   // 53: ozone.om.DeleteBucket.ref:type_name -> ozone.om.BucketRef
-	8,   // 54: ozone.om.GetBucket.ref:type_name -> ozone.om.BucketRef
-	13,  // 55: ozone.om.BucketList.buckets:type_name -> ozone.om.BucketInfo
-	66,  // 56: ozone.om.KeyMeta.metadata:type_name -> ozone.om.KeyMeta.MetadataEntry
-	67,  // 57: ozone.om.KeyMeta.headers:type_name -> ozone.om.KeyMeta.HeadersEntry
-	68,  // 58: ozone.om.KeyMeta.tags:type_name -> ozone.om.KeyMeta.TagsEntry
-	16,  // 59: ozone.om.Part.checksums:type_name -> ozone.om.Checksum
-	15,  // 60: ozone.om.KeyInfo.meta:type_name -> ozone.om.KeyMeta
-	16,  // 61: ozone.om.KeyInfo.checksums:type_name -> ozone.om.Checksum
-	72,  // 62: ozone.om.KeyInfo.blocks:type_name -> ozone.common.Block
-	17,  // 63: ozone.om.KeyInfo.parts:type_name -> ozone.om.Part
-	8,   // 64: ozone.om.CommitKey.ref:type_name -> ozone.om.BucketRef
-	15,  // 65: ozone.om.CommitKey.meta:type_name -> ozone.om.KeyMeta
-	16,  // 66: ozone.om.CommitKey.checksums:type_name -> ozone.om.Checksum
-	72,  // 67: ozone.om.CommitKey.blocks:type_name -> ozone.common.Block
-	19,  // 68: ozone.om.CommitKey.condition:type_name -> ozone.om.Condition
-	8,   // 69: ozone.om.GetKey.ref:type_name -> ozone.om.BucketRef
-	18,  // 70: ozone.om.KeyResult.key:type_name -> ozone.om.KeyInfo
-	13,  // 71: ozone.om.KeyResult.bucket:type_name -> ozone.om.BucketInfo
-	69,  // 72: ozone.om.KeyResult.locations:type_name -> ozone.om.KeyResult.LocationsEntry
-	73,  // 73: ozone.om.Replicas.nodes:type_name -> ozone.common.Node
-	8,   // 74: ozone.om.ListKeys.ref:type_name -> ozone.om.BucketRef
-	18,  // 75: ozone.om.KeyList.keys:type_name -> ozone.om.KeyInfo
-	8,   // 76: ozone.om.DeleteKeys.ref:type_name -> ozone.om.BucketRef
-	27,  // 77: ozone.om.DeleteKeys.keys:type_name -> ozone.om.KeyToDelete
-	19,  // 78: ozone.om.KeyToDelete.condition:type_name -> ozone.om.Condition
-	29,  // 79: ozone.om.DeleteResults.results:type_name -> ozone.om.DeleteResult
-	71,  // 80: ozone.om.DeleteResult.error:type_name -> ozone.common.Error
-	8,   // 81: ozone.om.CopyKey.source:type_name -> ozone.om.BucketRef
-	19,  // 82: ozone.om.CopyKey.source_condition:type_name -> ozone.om.Condition
-	8,   // 83: ozone.om.CopyKey.ref:type_name -> ozone.om.BucketRef
-	19,  // 84: ozone.om.CopyKey.condition:type_name -> ozone.om.Condition
-	15,  // 85: ozone.om.CopyKey.meta:type_name -> ozone.om.KeyMeta
-	8,   // 86: ozone.om.RenameKey.ref:type_name -> ozone.om.BucketRef
-	8,   // 87: ozone.om.SetKeyTags.ref:type_name -> ozone.om.BucketRef
-	70,  // 88: ozone.om.SetKeyTags.tags:type_name -> ozone.om.SetKeyTags.TagsEntry
-	8,   // 89: ozone.om.CreateUpload.ref:type_name -> ozone.om.BucketRef
-	15,  // 90: ozone.om.CreateUpload.meta:type_name -> ozone.om.KeyMeta
-	15,  // 91: ozone.om.UploadInfo.meta:type_name -> ozone.om.KeyMeta
-	13,  // 92: ozone.om.UploadInfo.bucket:type_name -> ozone.om.BucketInfo
-	18,  // 93: ozone.om.UploadInfo.completed_key:type_name -> ozone.om.KeyInfo
-	8,   // 94: ozone.om.GetUpload.ref:type_name -> ozone.om.BucketRef
-	8,   // 95: ozone.om.CommitPart.ref:type_name -> ozone.om.BucketRef
-	16,  // 96: ozone.om.CommitPart.checksums:type_name -> ozone.om.Checksum
-	72,  // 97: ozone.om.CommitPart.blocks:type_name -> ozone.common.Block
-	16,  // 98: ozone.om.PartInfo.checksums:type_name -> ozone.om.Checksum
-	72,  // 99: ozone.om.PartInfo.blocks:type_name -> ozone.common.Block
-	8,   // 100: ozone.om.ListParts.ref:type_name -> ozone.om.BucketRef
-	37,  // 101: ozone.om.PartList.parts:type_name -> ozone.om.PartInfo
-	34,  // 102: ozone.om.PartList.upload:type_name -> ozone.om.UploadInfo
-	8,   // 103: ozone.om.CompleteUpload.ref:type_name -> ozone.om.BucketRef
-	17,  // 104: ozone.om.CompleteUpload.parts:type_name -> ozone.om.Part
-	19,  // 105: ozone.om.CompleteUpload.condition:type_name -> ozone.om.Condition
-	16,  // 106: ozone.om.CompleteUpload.checksums:type_name -> ozone.om.Checksum
-	8,   // 107: ozone.om.AbortUpload.ref:type_name -> ozone.om.BucketRef
-	8,   // 108: ozone.om.ListUploads.ref:type_name -> ozone.om.BucketRef
-	34,  // 109: ozone.om.UploadList.uploads:type_name -> ozone.om.UploadInfo
-	46,  // 110: ozone.om.BlockLeases.leases:type_name -> ozone.om.BlockLease
-	74,  // 111: ozone.om.BlockLease.id:type_name -> ozone.common.BlockID
-	73,  // 112: ozone.om.BlockLease.replicas:type_name -> ozone.common.Node
-	74,  // 113: ozone.om.ReportBadReplica.block:type_name -> ozone.common.BlockID
-	48,  // 114: ozone.om.ContainerList.containers:type_name -> ozone.om.ContainerInfo
-	73,  // 115: ozone.om.NodeInfo.node:type_name -> ozone.common.Node
-	51,  // 116: ozone.om.NodeList.nodes:type_name -> ozone.om.NodeInfo
-	56,  // 117: ozone.om.RoleList.roles:type_name -> ozone.om.Role
-	73,  // 118: ozone.om.RegisterNode.node:type_name -> ozone.common.Node
-	74,  // 119: ozone.om.DeletedBlock.id:type_name -> ozone.common.BlockID
-	62,  // 120: ozone.om.ForgetDeletedBlocks.blocks:type_name -> ozone.om.DeletedBlock
-	23,  // 121: ozone.om.KeyResult.LocationsEntry.value:type_name -> ozone.om.Replicas
-	122, // [122:122] is the sub-list for method output_type
-	122, // [122:122] is the sub-list for method input_type
-	122, // [122:122] is the sub-list for extension type_name
-	122, // [122:122] is the sub-list for extension extendee
-	0,   // [0:122] is the sub-list for field type_name
+	3,   // 0: ozone.om.Request.create_volume:type_name -> ozone.om.CreateVolume
+	4,   // 1: ozone.om.Request.delete_volume:type_name -> ozone.om.DeleteVolume
+	5,   // 2: ozone.om.Request.get_volume:type_name -> ozone.om.GetVolume
+	6,   // 3: ozone.om.Request.list_volumes:type_name -> ozone.om.ListVolumes
+	10,  // 4: ozone.om.Request.create_bucket:type_name -> ozone.om.CreateBucket
+	11,  // 5: ozone.om.Request.delete_bucket:type_name -> ozone.om.DeleteBucket
+	12,  // 6: ozone.om.Request.get_bucket:type_name -> ozone.om.GetBucket
+	13,  // 7: ozone.om.Request.list_buckets:type_name -> ozone.om.ListBuckets
+	20,  // 8: ozone.om.Request.set_bucket:type_name -> ozone.om.SetBucket
+	22,  // 9: ozone.om.Request.get_bucket_document:type_name -> ozone.om.GetBucketDocument
+	36,  // 10: ozone.om.Request.commit_key:type_name -> ozone.om.CommitKey
+	37,  // 11: ozone.om.Request.get_key:type_name -> ozone.om.GetKey
+	40,  // 12: ozone.om.Request.list_keys:type_name -> ozone.om.ListKeys
+	44,  // 13: ozone.om.Request.delete_keys:type_name -> ozone.om.DeleteKeys
+	48,  // 14: ozone.om.Request.copy_key:type_name -> ozone.om.CopyKey
+	49,  // 15: ozone.om.Request.rename_key:type_name -> ozone.om.RenameKey
+	50,  // 16: ozone.om.Request.set_key_tags:type_name -> ozone.om.SetKeyTags
+	42,  // 17: ozone.om.Request.list_versions:type_name -> ozone.om.ListVersions
+	51,  // 18: ozone.om.Request.set_key_acl:type_name -> ozone.om.SetKeyACL
+	52,  // 19: ozone.om.Request.set_key_lock:type_name -> ozone.om.SetKeyLock
+	53,  // 20: ozone.om.Request.create_upload:type_name -> ozone.om.CreateUpload
+	56,  // 21: ozone.om.Request.commit_part:type_name -> ozone.om.CommitPart
+	58,  // 22: ozone.om.Request.list_parts:type_name -> ozone.om.ListParts
+	60,  // 23: ozone.om.Request.complete_upload:type_name -> ozone.om.CompleteUpload
+	61,  // 24: ozone.om.Request.abort_upload:type_name -> ozone.om.AbortUpload
+	62,  // 25: ozone.om.Request.list_uploads:type_name -> ozone.om.ListUploads
+	55,  // 26: ozone.om.Request.get_upload:type_name -> ozone.om.GetUpload
+	64,  // 27: ozone.om.Request.allocate_blocks:type_name -> ozone.om.AllocateBlocks
+	67,  // 28: ozone.om.Request.report_bad_replica:type_name -> ozone.om.ReportBadReplica
+	72,  // 29: ozone.om.Request.list_nodes:type_name -> ozone.om.ListNodes
+	69,  // 30: ozone.om.Request.list_containers:type_name -> ozone.om.ListContainers
+	74,  // 31: ozone.om.Request.get_roles:type_name -> ozone.om.GetRoles
+	87,  // 32: ozone.om.Request.set_user:type_name -> ozone.om.SetUser
+	88,  // 33: ozone.om.Request.delete_user:type_name -> ozone.om.DeleteUser
+	89,  // 34: ozone.om.Request.find_user:type_name -> ozone.om.FindUser
+	90,  // 35: ozone.om.Request.list_users:type_name -> ozone.om.ListUsers
+	92,  // 36: ozone.om.Request.get_secret:type_name -> ozone.om.GetSecret
+	77,  // 37: ozone.om.Request.reserve_ids:type_name -> ozone.om.ReserveIDs
+	79,  // 38: ozone.om.Request.create_container:type_name -> ozone.om.CreateContainer
+	80,  // 39: ozone.om.Request.set_container_state:type_name -> ozone.om.SetContainerState
+	81,  // 40: ozone.om.Request.register_node:type_name -> ozone.om.RegisterNode
+	83,  // 41: ozone.om.Request.forget_deleted_blocks:type_name -> ozone.om.ForgetDeletedBlocks
+	84,  // 42: ozone.om.Request.prune_results:type_name -> ozone.om.PruneResults
+	85,  // 43: ozone.om.Request.init_cluster:type_name -> ozone.om.InitCluster
+	94,  // 44: ozone.om.Request.forget_events:type_name -> ozone.om.ForgetEvents
+	102, // 45: ozone.om.Response.error:type_name -> ozone.common.Error
+	7,   // 46: ozone.om.Response.volume:type_name -> ozone.om.VolumeInfo
+	8,   // 47: ozone.om.Response.volumes:type_name -> ozone.om.VolumeList
+	14,  // 48: ozone.om.Response.bucket:type_name -> ozone.om.BucketInfo
+	28,  // 49: ozone.om.Response.buckets:type_name -> ozone.om.BucketList
+	38,  // 50: ozone.om.Response.key:type_name -> ozone.om.KeyResult
+	41,  // 51: ozone.om.Response.keys:type_name -> ozone.om.KeyList
+	46,  // 52: ozone.om.Response.deletes:type_name -> ozone.om.DeleteResults
+	43,  // 53: ozone.om.Response.versions:type_name -> ozone.om.VersionList
+	21,  // 54: ozone.om.Response.document:type_name -> ozone.om.BucketDocument
+	54,  // 55: ozone.om.Response.upload:type_name -> ozone.om.UploadInfo
+	57,  // 56: ozone.om.Response.part:type_name -> ozone.om.PartInfo
+	59,  // 57: ozone.om.Response.parts:type_name -> ozone.om.PartList
+	63,  // 58: ozone.om.Response.uploads:type_name -> ozone.om.UploadList
+	65,  // 59: ozone.om.Response.leases:type_name -> ozone.om.BlockLeases
+	73,  // 60: ozone.om.Response.nodes:type_name -> ozone.om.NodeList
+	70,  // 61: ozone.om.Response.containers:type_name -> ozone.om.ContainerList
+	75,  // 62: ozone.om.Response.roles:type_name -> ozone.om.RoleList
+	86,  // 63: ozone.om.Response.user:type_name -> ozone.om.UserInfo
+	91,  // 64: ozone.om.Response.users:type_name -> ozone.om.UserList
+	78,  // 65: ozone.om.Response.ids:type_name -> ozone.om.IDRange
+	68,  // 66: ozone.om.Response.container:type_name -> ozone.om.ContainerInfo
+	7,   // 67: ozone.om.VolumeList.volumes:type_name -> ozone.om.VolumeInfo
+	18,  // 68: ozone.om.CreateBucket.acl:type_name -> ozone.om.ACL
+	9,   // 69: ozone.om.DeleteBucket.ref:type_name -> ozone.om.BucketRef
+	9,   // 70: ozone.om.GetBucket.ref:type_name -> ozone.om.BucketRef
+	15,  // 71: ozone.om.BucketInfo.object_lock:type_name -> ozone.om.ObjectLock
+	16,  // 72: ozone.om.BucketInfo.public_access_block:type_name -> ozone.om.PublicAccessBlock
+	18,  // 73: ozone.om.BucketInfo.acl:type_name -> ozone.om.ACL
+	17,  // 74: ozone.om.BucketInfo.encryption:type_name -> ozone.om.DefaultEncryption
+	95,  // 75: ozone.om.BucketInfo.documents:type_name -> ozone.om.BucketInfo.DocumentsEntry
+	19,  // 76: ozone.om.ACL.grants:type_name -> ozone.om.Grant
+	9,   // 77: ozone.om.SetBucket.ref:type_name -> ozone.om.BucketRef
+	15,  // 78: ozone.om.SetBucket.object_lock:type_name -> ozone.om.ObjectLock
+	16,  // 79: ozone.om.SetBucket.public_access_block:type_name -> ozone.om.PublicAccessBlock
+	18,  // 80: ozone.om.SetBucket.acl:type_name -> ozone.om.ACL
+	17,  // 81: ozone.om.SetBucket.encryption:type_name -> ozone.om.DefaultEncryption
+	21,  // 82: ozone.om.SetBucket.document:type_name -> ozone.om.BucketDocument
+	9,   // 83: ozone.om.GetBucketDocument.ref:type_name -> ozone.om.BucketRef
+	24,  // 84: ozone.om.Lifecycle.rules:type_name -> ozone.om.LifecycleRule
+	96,  // 85: ozone.om.LifecycleRule.tags:type_name -> ozone.om.LifecycleRule.TagsEntry
+	25,  // 86: ozone.om.LifecycleRule.transitions:type_name -> ozone.om.Transition
+	25,  // 87: ozone.om.LifecycleRule.noncurrent_transitions:type_name -> ozone.om.Transition
+	27,  // 88: ozone.om.Notification.targets:type_name -> ozone.om.NotificationTarget
+	14,  // 89: ozone.om.BucketList.buckets:type_name -> ozone.om.BucketInfo
+	97,  // 90: ozone.om.KeyMeta.metadata:type_name -> ozone.om.KeyMeta.MetadataEntry
+	98,  // 91: ozone.om.KeyMeta.headers:type_name -> ozone.om.KeyMeta.HeadersEntry
+	99,  // 92: ozone.om.KeyMeta.tags:type_name -> ozone.om.KeyMeta.TagsEntry
+	30,  // 93: ozone.om.Part.checksums:type_name -> ozone.om.Checksum
+	29,  // 94: ozone.om.KeyInfo.meta:type_name -> ozone.om.KeyMeta
+	30,  // 95: ozone.om.KeyInfo.checksums:type_name -> ozone.om.Checksum
+	103, // 96: ozone.om.KeyInfo.blocks:type_name -> ozone.common.Block
+	31,  // 97: ozone.om.KeyInfo.parts:type_name -> ozone.om.Part
+	18,  // 98: ozone.om.KeyInfo.acl:type_name -> ozone.om.ACL
+	33,  // 99: ozone.om.KeyInfo.retention:type_name -> ozone.om.Retention
+	34,  // 100: ozone.om.KeyInfo.encryption:type_name -> ozone.om.Encryption
+	9,   // 101: ozone.om.CommitKey.ref:type_name -> ozone.om.BucketRef
+	29,  // 102: ozone.om.CommitKey.meta:type_name -> ozone.om.KeyMeta
+	30,  // 103: ozone.om.CommitKey.checksums:type_name -> ozone.om.Checksum
+	103, // 104: ozone.om.CommitKey.blocks:type_name -> ozone.common.Block
+	35,  // 105: ozone.om.CommitKey.condition:type_name -> ozone.om.Condition
+	18,  // 106: ozone.om.CommitKey.acl:type_name -> ozone.om.ACL
+	33,  // 107: ozone.om.CommitKey.retention:type_name -> ozone.om.Retention
+	34,  // 108: ozone.om.CommitKey.encryption:type_name -> ozone.om.Encryption
+	9,   // 109: ozone.om.GetKey.ref:type_name -> ozone.om.BucketRef
+	32,  // 110: ozone.om.KeyResult.key:type_name -> ozone.om.KeyInfo
+	14,  // 111: ozone.om.KeyResult.bucket:type_name -> ozone.om.BucketInfo
+	100, // 112: ozone.om.KeyResult.locations:type_name -> ozone.om.KeyResult.LocationsEntry
+	104, // 113: ozone.om.Replicas.nodes:type_name -> ozone.common.Node
+	9,   // 114: ozone.om.ListKeys.ref:type_name -> ozone.om.BucketRef
+	32,  // 115: ozone.om.KeyList.keys:type_name -> ozone.om.KeyInfo
+	9,   // 116: ozone.om.ListVersions.ref:type_name -> ozone.om.BucketRef
+	32,  // 117: ozone.om.VersionList.versions:type_name -> ozone.om.KeyInfo
+	9,   // 118: ozone.om.DeleteKeys.ref:type_name -> ozone.om.BucketRef
+	45,  // 119: ozone.om.DeleteKeys.keys:type_name -> ozone.om.KeyToDelete
+	35,  // 120: ozone.om.KeyToDelete.condition:type_name -> ozone.om.Condition
+	47,  // 121: ozone.om.DeleteResults.results:type_name -> ozone.om.DeleteResult
+	102, // 122: ozone.om.DeleteResult.error:type_name -> ozone.common.Error
+	9,   // 123: ozone.om.CopyKey.source:type_name -> ozone.om.BucketRef
+	35,  // 124: ozone.om.CopyKey.source_condition:type_name -> ozone.om.Condition
+	9,   // 125: ozone.om.CopyKey.ref:type_name -> ozone.om.BucketRef
+	35,  // 126: ozone.om.CopyKey.condition:type_name -> ozone.om.Condition
+	29,  // 127: ozone.om.CopyKey.meta:type_name -> ozone.om.KeyMeta
+	18,  // 128: ozone.om.CopyKey.acl:type_name -> ozone.om.ACL
+	33,  // 129: ozone.om.CopyKey.retention:type_name -> ozone.om.Retention
+	34,  // 130: ozone.om.CopyKey.encryption:type_name -> ozone.om.Encryption
+	9,   // 131: ozone.om.RenameKey.ref:type_name -> ozone.om.BucketRef
+	9,   // 132: ozone.om.SetKeyTags.ref:type_name -> ozone.om.BucketRef
+	101, // 133: ozone.om.SetKeyTags.tags:type_name -> ozone.om.SetKeyTags.TagsEntry
+	9,   // 134: ozone.om.SetKeyACL.ref:type_name -> ozone.om.BucketRef
+	18,  // 135: ozone.om.SetKeyACL.acl:type_name -> ozone.om.ACL
+	9,   // 136: ozone.om.SetKeyLock.ref:type_name -> ozone.om.BucketRef
+	33,  // 137: ozone.om.SetKeyLock.retention:type_name -> ozone.om.Retention
+	9,   // 138: ozone.om.CreateUpload.ref:type_name -> ozone.om.BucketRef
+	29,  // 139: ozone.om.CreateUpload.meta:type_name -> ozone.om.KeyMeta
+	18,  // 140: ozone.om.CreateUpload.acl:type_name -> ozone.om.ACL
+	33,  // 141: ozone.om.CreateUpload.retention:type_name -> ozone.om.Retention
+	34,  // 142: ozone.om.CreateUpload.encryption:type_name -> ozone.om.Encryption
+	29,  // 143: ozone.om.UploadInfo.meta:type_name -> ozone.om.KeyMeta
+	14,  // 144: ozone.om.UploadInfo.bucket:type_name -> ozone.om.BucketInfo
+	32,  // 145: ozone.om.UploadInfo.completed_key:type_name -> ozone.om.KeyInfo
+	18,  // 146: ozone.om.UploadInfo.acl:type_name -> ozone.om.ACL
+	33,  // 147: ozone.om.UploadInfo.retention:type_name -> ozone.om.Retention
+	34,  // 148: ozone.om.UploadInfo.encryption:type_name -> ozone.om.Encryption
+	9,   // 149: ozone.om.GetUpload.ref:type_name -> ozone.om.BucketRef
+	9,   // 150: ozone.om.CommitPart.ref:type_name -> ozone.om.BucketRef
+	30,  // 151: ozone.om.CommitPart.checksums:type_name -> ozone.om.Checksum
+	103, // 152: ozone.om.CommitPart.blocks:type_name -> ozone.common.Block
+	30,  // 153: ozone.om.PartInfo.checksums:type_name -> ozone.om.Checksum
+	103, // 154: ozone.om.PartInfo.blocks:type_name -> ozone.common.Block
+	9,   // 155: ozone.om.ListParts.ref:type_name -> ozone.om.BucketRef
+	57,  // 156: ozone.om.PartList.parts:type_name -> ozone.om.PartInfo
+	54,  // 157: ozone.om.PartList.upload:type_name -> ozone.om.UploadInfo
+	9,   // 158: ozone.om.CompleteUpload.ref:type_name -> ozone.om.BucketRef
+	31,  // 159: ozone.om.CompleteUpload.parts:type_name -> ozone.om.Part
+	35,  // 160: ozone.om.CompleteUpload.condition:type_name -> ozone.om.Condition
+	30,  // 161: ozone.om.CompleteUpload.checksums:type_name -> ozone.om.Checksum
+	9,   // 162: ozone.om.AbortUpload.ref:type_name -> ozone.om.BucketRef
+	9,   // 163: ozone.om.ListUploads.ref:type_name -> ozone.om.BucketRef
+	54,  // 164: ozone.om.UploadList.uploads:type_name -> ozone.om.UploadInfo
+	66,  // 165: ozone.om.BlockLeases.leases:type_name -> ozone.om.BlockLease
+	105, // 166: ozone.om.BlockLease.id:type_name -> ozone.common.BlockID
+	104, // 167: ozone.om.BlockLease.replicas:type_name -> ozone.common.Node
+	105, // 168: ozone.om.ReportBadReplica.block:type_name -> ozone.common.BlockID
+	68,  // 169: ozone.om.ContainerList.containers:type_name -> ozone.om.ContainerInfo
+	104, // 170: ozone.om.NodeInfo.node:type_name -> ozone.common.Node
+	71,  // 171: ozone.om.NodeList.nodes:type_name -> ozone.om.NodeInfo
+	76,  // 172: ozone.om.RoleList.roles:type_name -> ozone.om.Role
+	104, // 173: ozone.om.RegisterNode.node:type_name -> ozone.common.Node
+	105, // 174: ozone.om.DeletedBlock.id:type_name -> ozone.common.BlockID
+	82,  // 175: ozone.om.ForgetDeletedBlocks.blocks:type_name -> ozone.om.DeletedBlock
+	86,  // 176: ozone.om.UserList.users:type_name -> ozone.om.UserInfo
+	0,   // 177: ozone.om.GetSecret.action:type_name -> ozone.om.GetSecret.Action
+	93,  // 178: ozone.om.ForgetEvents.events:type_name -> ozone.om.EventInfo
+	39,  // 179: ozone.om.KeyResult.LocationsEntry.value:type_name -> ozone.om.Replicas
+	180, // [180:180] is the sub-list for method output_type
+	180, // [180:180] is the sub-list for method input_type
+	180, // [180:180] is the sub-list for extension type_name
+	180, // [180:180] is the sub-list for extension extendee
+	0,   // [0:180] is the sub-list for field type_name
 }
 
 func init() { file_ompb_om_proto_init() }
@@ -6058,6 +9374,8 @@ func file_ompb_om_proto_init() {
 		(*Request_DeleteBucket)(nil),
 		(*Request_GetBucket)(nil),
 		(*Request_ListBuckets)(nil),
+		(*Request_SetBucket)(nil),
+		(*Request_GetBucketDocument)(nil),
 		(*Request_CommitKey)(nil),
 		(*Request_GetKey)(nil),
 		(*Request_ListKeys)(nil),
@@ -6065,6 +9383,9 @@ func file_ompb_om_proto_init() {
 		(*Request_CopyKey)(nil),
 		(*Request_RenameKey)(nil),
 		(*Request_SetKeyTags)(nil),
+		(*Request_ListVersions)(nil),
+		(*Request_SetKeyAcl)(nil),
+		(*Request_SetKeyLock)(nil),
 		(*Request_CreateUpload)(nil),
 		(*Request_CommitPart)(nil),
 		(*Request_ListParts)(nil),
@@ -6077,6 +9398,11 @@ func file_ompb_om_proto_init() {
 		(*Request_ListNodes)(nil),
 		(*Request_ListContainers)(nil),
 		(*Request_GetRoles)(nil),
+		(*Request_SetUser)(nil),
+		(*Request_DeleteUser)(nil),
+		(*Request_FindUser)(nil),
+		(*Request_ListUsers)(nil),
+		(*Request_GetSecret)(nil),
 		(*Request_ReserveIds)(nil),
 		(*Request_CreateContainer)(nil),
 		(*Request_SetContainerState)(nil),
@@ -6084,6 +9410,7 @@ func file_ompb_om_proto_init() {
 		(*Request_ForgetDeletedBlocks)(nil),
 		(*Request_PruneResults)(nil),
 		(*Request_InitCluster)(nil),
+		(*Request_ForgetEvents)(nil),
 	}
 	file_ompb_om_proto_msgTypes[1].OneofWrappers = []any{
 		(*Response_Volume)(nil),
@@ -6093,6 +9420,8 @@ func file_ompb_om_proto_init() {
 		(*Response_Key)(nil),
 		(*Response_Keys)(nil),
 		(*Response_Deletes)(nil),
+		(*Response_Versions)(nil),
+		(*Response_Document)(nil),
 		(*Response_Upload)(nil),
 		(*Response_Part)(nil),
 		(*Response_Parts)(nil),
@@ -6101,21 +9430,39 @@ func file_ompb_om_proto_init() {
 		(*Response_Nodes)(nil),
 		(*Response_Containers)(nil),
 		(*Response_Roles)(nil),
+		(*Response_User)(nil),
+		(*Response_Users)(nil),
 		(*Response_Ids)(nil),
 		(*Response_Container)(nil),
 	}
+	file_ompb_om_proto_msgTypes[19].OneofWrappers = []any{
+		(*SetBucket_Versioning)(nil),
+		(*SetBucket_ObjectLock)(nil),
+		(*SetBucket_ObjectOwnership)(nil),
+		(*SetBucket_PublicAccessBlock)(nil),
+		(*SetBucket_Acl)(nil),
+		(*SetBucket_Encryption)(nil),
+		(*SetBucket_Document)(nil),
+		(*SetBucket_Owner)(nil),
+	}
+	file_ompb_om_proto_msgTypes[51].OneofWrappers = []any{
+		(*SetKeyLock_Retention)(nil),
+		(*SetKeyLock_LegalHold)(nil),
+	}
+	file_ompb_om_proto_msgTypes[86].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ompb_om_proto_rawDesc), len(file_ompb_om_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   71,
+			NumEnums:      1,
+			NumMessages:   101,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_ompb_om_proto_goTypes,
 		DependencyIndexes: file_ompb_om_proto_depIdxs,
+		EnumInfos:         file_ompb_om_proto_enumTypes,
 		MessageInfos:      file_ompb_om_proto_msgTypes,
 	}.Build()
 	File_ompb_om_proto = out.File
