@@ -39,7 +39,7 @@ type row struct {
 	// authorisation point decides on. With a version id, "s3:GetObject" and its like
 	// mean "s3:GetObjectVersion" and its like.
 	action string
-	handle handler  // nil: 501 NotImplemented
+	handle handler // nil: 501 NotImplemented
 
 	metrics *opMetrics
 }
