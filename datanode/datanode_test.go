@@ -132,13 +132,14 @@ func TestHeartbeats(t *testing.T) {
 	if hb.FullReport || hb.Containers[0].Id != 5 || hb.ClusterId != "CID-1" {
 		t.Fatalf("after a write: %v", hb)
 	}
-	other.answering(func(*dnpb.Heartbeat) (*dnpb.HeartbeatReply, error) {
-		return &dnpb.HeartbeatReply{ClusterId: "CID-1"}, nil
-	})
 	om.answering(func(hb *dnpb.Heartbeat) (*dnpb.HeartbeatReply, error) {
 		return &dnpb.HeartbeatReply{ClusterId: "CID-1", Leader: true, WantFullReport: !hb.FullReport}, nil
 	})
 	put(t, s, &commonpb.BlockID{Container: 6, Local: 1}, []byte("hello"))
+	// It was down for both containers; what it hears first is all of them.
+	other.answering(func(*dnpb.Heartbeat) (*dnpb.HeartbeatReply, error) {
+		return &dnpb.HeartbeatReply{ClusterId: "CID-1"}, nil
+	})
 	hb = om.until(t, "the full report that was asked for", func(hb *dnpb.Heartbeat) bool { return hb.FullReport })
 	if len(hb.Containers) != 2 {
 		t.Fatalf("full report: %v", hb)
