@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
@@ -120,10 +121,10 @@ func writeError(w http.ResponseWriter, r *request, err error) {
 
 func keptOnError(name string) bool {
 	switch name {
-	case "Server", "X-Amz-Request-Id", "X-Amz-Id-2", "Date", "Connection", "Allow":
+	case "Server", "X-Amz-Request-Id", "X-Amz-Id-2", "Date", "Connection", "Allow", "Vary":
 		return true
 	}
-	return false
+	return strings.HasPrefix(name, "Access-Control-")
 }
 
 var xmlType = []string{"application/xml"}

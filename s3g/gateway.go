@@ -16,6 +16,7 @@ import (
 
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
+	"github.com/mini-ozone/mini-ozone/s3g/cors"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
 	"github.com/mini-ozone/mini-ozone/s3g/sigv4"
 )
@@ -34,6 +35,7 @@ type gateway struct {
 	selectors map[string]bool
 	router    *mux.Router
 	slots     chan struct{} // one for each request in work
+	cors      *documents[cors.Rules]
 }
 
 func newGateway(cfg Config, store Store, m *metrics, log zerolog.Logger) *gateway {
@@ -41,6 +43,7 @@ func newGateway(cfg Config, store Store, m *metrics, log zerolog.Logger) *gatewa
 		cfg: cfg, buckets: store, objects: store, uploads: store, log: log, metrics: m, now: time.Now,
 		rows:  routes(),
 		slots: make(chan struct{}, cfg.MaxInFlight),
+		cors:  newDocuments(client.DocumentCORS, store, cors.Parse),
 	}
 	for i := range g.rows {
 		g.rows[i].metrics = m.operation(g.rows[i].op)
@@ -67,7 +70,9 @@ func (g *gateway) ServeHTTP(hw http.ResponseWriter, hr *http.Request) {
 	ctx := rpc.WithRequestID(hr.Context(), r.ID)
 	r.Request = hr.WithContext(context.WithValue(ctx, requestKey{}, r))
 	r.Body = newBody(r.Request, hw, g.cfg)
-	if err := g.locate(r); err != nil {
+	err := g.locate(r)
+	g.allowOrigin(w, r)
+	if err != nil {
 		g.reply(w, r, err)
 		return
 	}
@@ -88,6 +93,9 @@ func (row *row) serve(g *gateway) http.Handler {
 }
 
 func (g *gateway) perform(w http.ResponseWriter, r *request) error {
+	if r.row.open {
+		return r.row.handle(g, w, r)
+	}
 	if err := g.authenticate(r); err != nil {
 		return err
 	}

@@ -40,6 +40,9 @@ type row struct {
 	// mean "s3:GetObjectVersion" and its like.
 	action string
 	handle handler // nil: 501 NotImplemented
+	// open: nobody is asked who they are before handle: a preflight, which browsers
+	// send without credentials, and forms, which bring their own.
+	open bool
 
 	metrics *opMetrics
 }
@@ -89,8 +92,15 @@ func implemented() []row {
 		{level: bucket, method: "POST", sub: "delete", op: "DeleteObjects", handle: (*gateway).deleteObjects},
 		{level: bucket, method: "GET", sub: "uploads", op: "ListMultipartUploads", params: uploadParams, handle: (*gateway).listMultipartUploads},
 		{level: bucket, method: "GET", sub: "browser", op: "BrowseBucket", params: []string{"prefix", "after"}, handle: (*gateway).browseBucket},
+		{level: bucket, method: "GET", sub: "cors", op: "GetBucketCors", action: "s3:GetBucketCORS", handle: (*gateway).getBucketCors},
+		{level: bucket, method: "PUT", sub: "cors", op: "PutBucketCors", action: "s3:PutBucketCORS", handle: (*gateway).putBucketCors},
+		{level: bucket, method: "DELETE", sub: "cors", op: "DeleteBucketCors", action: "s3:PutBucketCORS", handle: (*gateway).deleteBucketCors},
 
 		{level: service, method: "GET", op: "ListBuckets", params: []string{"max-buckets", "continuation-token", "prefix", "bucket-region"}, handle: (*gateway).listBuckets},
+
+		{level: object, method: "OPTIONS", op: "CORSPreflight", open: true, handle: (*gateway).preflight},
+		{level: bucket, method: "OPTIONS", op: "CORSPreflight", open: true, handle: (*gateway).preflight},
+		{level: service, method: "OPTIONS", op: "CORSPreflight", open: true, handle: (*gateway).preflight},
 	}
 }
 
@@ -105,7 +115,6 @@ func notImplementedBucket() []row {
 		{"accelerate", "BucketAccelerateConfiguration", "GET PUT"},
 		{"acl", "BucketAcl", "GET PUT"},
 		{"analytics", "BucketAnalyticsConfiguration", "GET PUT DELETE"},
-		{"cors", "BucketCors", "GET PUT DELETE"},
 		{"encryption", "BucketEncryption", "GET PUT DELETE"},
 		{"intelligent-tiering", "BucketIntelligentTieringConfiguration", "GET PUT DELETE"},
 		{"inventory", "BucketInventoryConfiguration", "GET PUT DELETE"},
@@ -137,7 +146,6 @@ func notImplementedBucket() []row {
 	add("PUT", "metadataInventoryTable", "UpdateBucketMetadataInventoryTableConfiguration")
 	add("PUT", "metadataJournalTable", "UpdateBucketMetadataJournalTableConfiguration")
 	add("POST", "", "PostObject")
-	add("OPTIONS", "", "CORSPreflight")
 	return rows
 }
 
@@ -159,10 +167,8 @@ func notImplementedObject() []row {
 	add("POST", "restore", "RestoreObject", "versionId")
 	add("POST", "select", "SelectObjectContent", "select-type")
 	add("PUT", "renameObject", "RenameObject")
-	add("OPTIONS", "", "CORSPreflight")
 	rows = append(rows,
-		row{level: service, method: "GET", sub: "max-directory-buckets", op: "ListDirectoryBuckets", params: []string{"continuation-token"}},
-		row{level: service, method: "OPTIONS", op: "CORSPreflight"})
+		row{level: service, method: "GET", sub: "max-directory-buckets", op: "ListDirectoryBuckets", params: []string{"continuation-token"}})
 	return rows
 }
 

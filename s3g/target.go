@@ -37,6 +37,9 @@ func (g *gateway) locate(r *request) error {
 	default:
 		r.target.level = object
 	}
+	if r.Method == http.MethodOptions { // speaks of a request to come, query and all
+		return nil
+	}
 	if r.target.sub, err = g.selector(r.Query); err != nil {
 		return err
 	}

@@ -111,16 +111,15 @@ var badCases = []testCase{
 	{"bad/sub-resources", func(t *testing.T, c *Client) {
 		b := c.bucket()
 		c.ok("PUT", "/"+b+"/k", "x")
-		for _, q := range []string{"policy", "cors", "lifecycle", "website", "encryption", "replication", "ownershipControls", "publicAccessBlock", "analytics&id=1", "somethingnew", "somethingnew=1"} {
+		for _, q := range []string{"replication", "analytics&id=1", "inventory&id=1", "metrics&id=1", "intelligent-tiering&id=1", "somethingnew", "somethingnew=1"} {
 			for _, method := range []string{"GET", "PUT", "DELETE"} {
 				c.fails(501, "NotImplemented", method, "/"+b+"?"+q, "")
 			}
 		}
-		for _, q := range []string{"acl", "retention", "legal-hold", "somethingnew"} {
-			c.fails(501, "NotImplemented", "PUT", "/"+b+"/k?"+q, "y")
-			c.fails(501, "NotImplemented", "GET", "/"+b+"/k?"+q, "")
-		}
-		c.fails(501, "NotImplemented", "GET", "/"+b+"?versions", "")
+		c.fails(501, "NotImplemented", "PUT", "/"+b+"/k?somethingnew", "y")
+		c.fails(501, "NotImplemented", "GET", "/"+b+"/k?somethingnew", "")
+		c.fails(501, "NotImplemented", "GET", "/"+b+"/k?torrent", "")
+		c.fails(501, "NotImplemented", "GET", "/"+b+"?accelerate", "")
 		c.fails(405, "MethodNotAllowed", "DELETE", "/"+b+"?acl", "")
 		c.fails(405, "MethodNotAllowed", "POST", "/"+b+"/k", "")
 		c.fails(405, "MethodNotAllowed", "PATCH", "/"+b+"/k", "")
