@@ -252,7 +252,7 @@ func TestStalledUnreadBody(t *testing.T) {
 		"GET /bucket/k HTTP/1.1\r\nContent-Length: 10":              200,
 		"GET /bucket/absent HTTP/1.1\r\nTransfer-Encoding: chunked": 404,
 		"HEAD /bucket/k HTTP/1.1\r\nContent-Length: 10":             200,
-		"PUT /bucket?accelerate HTTP/1.1\r\nContent-Length: 10":         501,
+		"PUT /bucket?accelerate HTTP/1.1\r\nContent-Length: 10":     501,
 		"DELETE /absent HTTP/1.1\r\nContent-Length: 10":             404,
 	} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
