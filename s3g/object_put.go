@@ -24,26 +24,37 @@ func (g *gateway) putObject(w http.ResponseWriter, r *request) error {
 	if err := requireLength(r.Request); err != nil {
 		return err
 	}
+	if _, err := g.storeObject(w.Header(), r, payload.Options{MaxSize: maxObject}); err != nil {
+		return err
+	}
+	w.Header()["Content-Length"] = zeroLength
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// storeObject stores r's body as the object that r's headers describe, and puts what
+// a writer is told of it into h. r is a PUT, or was made of the fields of a POST form.
+func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options) (client.Object, error) {
 	meta, err := parseMeta(r)
 	if err != nil {
-		return err
+		return client.Object{}, err
 	}
 	protection, err := g.protection(r)
 	if err != nil {
-		return err
+		return client.Object{}, err
 	}
 	cond, err := writeCondition(r.Header)
 	if err != nil {
-		return err
+		return client.Object{}, err
 	}
-	body, err := payload.Open(r.Request, payload.Options{MaxSize: maxObject})
+	body, err := payload.Open(r.Request, limits)
 	if err != nil {
-		return err
+		return client.Object{}, err
 	}
 	defer func() { _ = body.Close() }()
 	if n := body.Size(); n < 0 || n >= lookFirst {
 		if _, err := g.buckets.GetBucket(r.Context(), r.bucketRef(), r.expectedOwner()); err != nil {
-			return err
+			return client.Object{}, err
 		}
 	}
 	o, err := g.objects.PutObject(r.Context(), r.keyRef(), body, client.PutOptions{
@@ -51,14 +62,11 @@ func (g *gateway) putObject(w http.ResponseWriter, r *request) error {
 		Seal: func(int64) (client.Sealed, error) { return seal(body) },
 	})
 	if err != nil {
-		return err
+		return o, err
 	}
-	h := w.Header()
 	h["Etag"] = []string{quote(o.ETag)}
 	putChecksums(h, o.Checksums)
-	h["Content-Length"] = zeroLength
-	w.WriteHeader(http.StatusOK)
-	return nil
+	return o, nil
 }
 
 // requireLength refuses a body of which nothing says where it ends: in HTTP/1 it
