@@ -25,7 +25,7 @@ func (l *blockList) size() uint64 {
 	return n
 }
 
-// ReadObject reads n bytes of an object from off; n < 0 or beyond the end means to
+// ReadObject reads n stored bytes of an object from off; n < 0 or beyond the end means to
 // the end. The object must come from GetObject. Nothing is read before the first
 // use. Errors come from the Reader: ozerr.Unavailable when no replica could be
 // reached, ozerr.ChecksumMismatch when none was sound.
@@ -33,13 +33,14 @@ func (c *Client) ReadObject(ctx context.Context, o Object, off, n int64) Reader 
 	r := &objectReader{c: c, size: uint64(max(c.cfg.ChunkSize, 1)), list: o.blocks, fetcher: fetcher{c: c}}
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	off = max(off, 0)
-	r.pos = uint64(min(off, o.Size))
-	r.end = uint64(o.Size)
-	if n >= 0 && n < o.Size-min(off, o.Size) {
+	size := o.StoredSize()
+	r.pos = uint64(min(off, size))
+	r.end = uint64(size)
+	if n >= 0 && n < size-min(off, size) {
 		r.end = r.pos + uint64(n)
 	}
-	if total := r.list.size(); total != uint64(o.Size) && r.pos < r.end {
-		r.err = ozerr.New(ozerr.Internal, "object %q of %d bytes has blocks of %d", o.Key, o.Size, total)
+	if total := r.list.size(); total != uint64(size) && r.pos < r.end {
+		r.err = ozerr.New(ozerr.Internal, "object %q of %d stored bytes has blocks of %d", o.Key, size, total)
 	}
 	return r
 }

@@ -115,8 +115,12 @@ func (e *Encryption) StoredSize(size int64) int64 {
 	if e == nil {
 		return size
 	}
-	chunk := int64(e.Chunk)
-	return size + (size+chunk-1)/chunk*int64(e.Overhead)
+	chunk := int64(max(e.Chunk, 1))
+	chunks := size / chunk
+	if size%chunk != 0 {
+		chunks++
+	}
+	return size + chunks*int64(e.Overhead)
 }
 
 // Protection is what a writer says of who may read and who may delete an object.
@@ -178,6 +182,19 @@ type Object struct {
 	SourceVersionID string
 
 	blocks blockList // where the bytes are; for Client.ReadObject
+}
+
+// StoredSize is how many bytes ReadObject can read: more than Size where the object
+// is encrypted, every part by itself.
+func (o *Object) StoredSize() int64 {
+	if len(o.Parts) == 0 || o.Encryption == nil {
+		return o.Encryption.StoredSize(o.Size)
+	}
+	var n int64
+	for i := range o.Parts {
+		n += o.Encryption.StoredSize(o.Parts[i].Size)
+	}
+	return n
 }
 
 // Condition guards a write, a delete or the source of a copy. It is decided in

@@ -98,12 +98,13 @@ func pick(stored []*ompb.PartInfo, listed []*ompb.Part) ([]*ompb.PartInfo, error
 func assemble(u *upload, r *ompb.CompleteUpload, parts []*ompb.PartInfo) (*ompb.KeyInfo, error) {
 	k := &ompb.KeyInfo{
 		Key: u.key, Etag: multipartETag(parts), Owner: u.info.Owner, Meta: u.info.Meta, Replication: u.bucket.Replication,
-		Parts: make([]*ompb.Part, 0, len(parts)), Blocks: make([]*commonpb.Block, 0, len(parts)),
+		Encryption: u.info.Encryption,
+		Parts:      make([]*ompb.Part, 0, len(parts)), Blocks: make([]*commonpb.Block, 0, len(parts)),
 	}
 	for _, p := range parts {
 		k.Size += p.Size
 		k.Blocks = append(k.Blocks, p.Blocks...)
-		k.Parts = append(k.Parts, &ompb.Part{Number: p.Number, Size: p.Size, Etag: p.Etag, Checksums: p.Checksums})
+		k.Parts = append(k.Parts, &ompb.Part{Number: p.Number, Size: p.Size, Etag: p.Etag, Checksums: p.Checksums, Salt: p.Salt})
 	}
 	if r.ExpectedSize != 0 && r.ExpectedSize != k.Size {
 		return nil, ozerr.New(ozerr.InvalidRequest, "the parts have %d bytes, %d were announced", k.Size, r.ExpectedSize)

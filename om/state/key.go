@@ -18,6 +18,7 @@ func brief(k *ompb.KeyInfo) *ompb.KeyInfo {
 	return &ompb.KeyInfo{
 		Key: k.Key, Size: k.Size, Etag: k.Etag, CreatedNs: k.CreatedNs, ModifiedNs: k.ModifiedNs,
 		Owner: k.Owner, Meta: k.Meta, Checksums: k.Checksums, Replication: k.Replication, Generation: k.Generation,
+		Encryption: k.Encryption,
 	}
 }
 
@@ -68,12 +69,15 @@ func (c *call) commitKey(r *ompb.CommitKey) (*ompb.Response, error) {
 	if err := checkReplication(r.Replication); err != nil {
 		return nil, err
 	}
-	if err := c.checkBlocks(r.Blocks, r.Size, false); err != nil {
+	if err := checkEncryption(r.Encryption); err != nil {
+		return nil, err
+	}
+	if err := c.checkBlocks(r.Blocks, storedSize(r.Encryption, r.Size), false); err != nil {
 		return nil, err
 	}
 	k := &ompb.KeyInfo{
 		Key: r.Key, Size: r.Size, Etag: r.Etag, Owner: c.req.User, Meta: r.Meta,
-		Checksums: r.Checksums, Blocks: r.Blocks, Replication: r.Replication,
+		Checksums: r.Checksums, Blocks: r.Blocks, Replication: r.Replication, Encryption: r.Encryption,
 	}
 	c.putKey(b, k, cur)
 	return keyAnswer(b, k), nil
@@ -166,9 +170,14 @@ func (c *call) copyKey(r *ompb.CopyKey) (*ompb.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	encryption, err := copiedEncryption(r, src.Encryption)
+	if err != nil {
+		return nil, err
+	}
 	k := &ompb.KeyInfo{
 		Key: r.Key, Size: src.Size, Etag: src.Etag, Owner: c.req.User, Checksums: src.Checksums,
 		Blocks: src.Blocks, Parts: src.Parts, Replication: src.Replication, Meta: copiedMeta(r, src.Meta),
+		Encryption: encryption,
 	}
 	if err := checkMeta(k.Meta); err != nil {
 		return nil, err

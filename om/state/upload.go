@@ -73,6 +73,9 @@ func (c *call) createUpload(r *ompb.CreateUpload) (*ompb.Response, error) {
 	if err := checkAlgorithm(r.ChecksumAlgorithm, r.ChecksumType); err != nil {
 		return nil, err
 	}
+	if err := checkEncryption(r.Encryption); err != nil {
+		return nil, err
+	}
 	if len(c.req.Entropy) != 16 {
 		return nil, ozerr.New(ozerr.InvalidRequest, "the request carries %d bytes of entropy, not 16", len(c.req.Entropy))
 	}
@@ -80,6 +83,7 @@ func (c *call) createUpload(r *ompb.CreateUpload) (*ompb.Response, error) {
 	u := &upload{bucket: b, key: r.Key, id: id, info: &ompb.UploadInfo{
 		InitiatedNs: c.now(), Owner: c.req.User, Meta: r.Meta,
 		ChecksumAlgorithm: r.ChecksumAlgorithm, ChecksumType: checksumType(r.ChecksumAlgorithm, r.ChecksumType),
+		Encryption: r.Encryption,
 	}}
 	if table.Uploads.Has(c.tx, u.row()) || table.Completed.Has(c.tx, u.row()) {
 		return nil, ozerr.New(ozerr.InvalidRequest, "entropy used twice")
@@ -111,7 +115,10 @@ func (c *call) commitPart(r *ompb.CommitPart) (*ompb.Response, error) {
 	if err := checkDigests(r.Etag, r.Checksums); err != nil {
 		return nil, err
 	}
-	if err := c.checkBlocks(r.Blocks, r.Size, true); err != nil {
+	if err := checkSalt(u.info.Encryption, r.Salt); err != nil {
+		return nil, err
+	}
+	if err := c.checkBlocks(r.Blocks, storedSize(u.info.Encryption, r.Size), u.info.Encryption == nil); err != nil {
 		return nil, err
 	}
 	row := table.PartKey(u.id, r.Number)
@@ -121,12 +128,13 @@ func (c *call) commitPart(r *ompb.CommitPart) (*ompb.Response, error) {
 	}
 	p := &ompb.PartInfo{
 		Number: r.Number, Size: r.Size, Etag: r.Etag, Checksums: r.Checksums, Blocks: r.Blocks, ModifiedNs: c.now(),
+		Salt: r.Salt,
 	}
 	o := partOwner(u.id, r.Number)
 	c.own(o, p.Blocks)
 	c.disown(o, old.GetBlocks(), p.Blocks)
 	table.Parts.Put(c.tx, row, p)
-	answer := &ompb.PartInfo{Number: p.Number, Size: p.Size, Etag: p.Etag, Checksums: p.Checksums, ModifiedNs: p.ModifiedNs}
+	answer := &ompb.PartInfo{Number: p.Number, Size: p.Size, Etag: p.Etag, Checksums: p.Checksums, ModifiedNs: p.ModifiedNs, Salt: p.Salt}
 	return &ompb.Response{Result: &ompb.Response_Part{Part: answer}}, nil
 }
 

@@ -113,7 +113,7 @@ func (k keyTable) Put(t *Txn, index, bucket uint64, info *ompb.KeyInfo) {
 	if class := info.Meta.GetStorageClass(); class != "" {
 		h.Meta = &ompb.KeyMeta{StorageClass: class}
 	}
-	rest := &ompb.KeyInfo{Blocks: info.Blocks, Parts: info.Parts}
+	rest := &ompb.KeyInfo{Blocks: info.Blocks, Parts: info.Parts, Encryption: info.Encryption}
 	if m := info.Meta; m != nil {
 		rest.Meta = &ompb.KeyMeta{Metadata: m.Metadata, Headers: m.Headers, Tags: m.Tags}
 	}
