@@ -109,15 +109,16 @@ func (g *gateway) createBucket(w http.ResponseWriter, r *request) error {
 	if err := refuseHeaders(r.Header); err != nil {
 		return err
 	}
-	if strings.EqualFold(r.Header.Get("X-Amz-Bucket-Object-Lock-Enabled"), "true") {
-		return notImplemented("CreateBucket with object lock")
+	lock, err := lockFromFirst(r.Header)
+	if err != nil {
+		return err
 	}
 	location, err := readLocation(r)
 	if err != nil {
 		return err
 	}
 	_, err = g.buckets.CreateBucket(r.Context(), client.CreateBucketOptions{
-		Volume: VolumeFor(client.Caller(r.Context())), Bucket: r.Bucket, Owner: r.callerName(), S3: true, Location: location,
+		Volume: VolumeFor(client.Caller(r.Context())), Bucket: r.Bucket, Owner: r.callerName(), S3: true, Location: location, ObjectLock: lock,
 	})
 	if errors.Is(err, ozerr.BucketAlreadyOwned) && !g.cfg.RecreateConflict {
 		err = nil

@@ -34,6 +34,11 @@ func (g *gateway) copyObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return g.copyError(src, r, err)
 	}
+	h := w.Header()
+	tellVersion(h, &obj)
+	if v := obj.SourceVersionID; v != "" {
+		h[sourceVersionHeader] = []string{v}
+	}
 	doc := &s3xml.CopyObjectResult{LastModified: obj.Modified, ETag: quote(obj.ETag)}
 	for _, c := range obj.Checksums {
 		doc.Set(c.Algorithm, c.Value)
@@ -50,7 +55,31 @@ func (g *gateway) copyError(src client.KeyRef, r *request, err error) error {
 			return err
 		}
 	}
+	if errors.Is(err, ozerr.KeyNotFound) {
+		if o, _ := g.objects.GetObject(r.Context(), src, ""); o.DeleteMarker {
+			return markerSource(src, &o)
+		}
+	}
 	return sourceError(src, r, err)
+}
+
+const sourceVersionHeader = "X-Amz-Copy-Source-Version-Id"
+
+// tellSource sets x-amz-copy-source-version-id, which sources in buckets that are or once
+// were versioned have.
+func tellSource(h http.Header, src *client.Object) {
+	if src.Bucket.Versioning != "" {
+		h[sourceVersionHeader] = []string{versionName(src.VersionID)}
+	}
+}
+
+// markerSource is the answer to a copy whose source is a delete marker.
+func markerSource(src client.KeyRef, o *client.Object) error {
+	if src.VersionID != "" {
+		return s3err.InvalidRequest.With("The source of a copy request may not specifically refer to a delete marker by version id.")
+	}
+	return s3err.NoSuchKey.WithField("Key", src.Key).
+		WithHeader("X-Amz-Delete-Marker", "true").WithHeader(sourceVersionHeader, versionName(o.VersionID))
 }
 
 func copyOptions(r *request) (client.CopyOptions, error) {
@@ -102,10 +131,10 @@ const versionMark = "?versionId="
 // split after.
 func copySource(h http.Header) (client.KeyRef, error) {
 	raw := h.Get("X-Amz-Copy-Source")
-	source := raw
+	source, version := raw, ""
 	if i := strings.LastIndex(raw, versionMark); i >= 0 {
-		source = raw[:i]
-		if err := checkVersion(url.Values{"versionId": {raw[i+len(versionMark):]}}); err != nil {
+		source, version = raw[:i], raw[i+len(versionMark):]
+		if err := checkVersion(version); err != nil {
 			return client.KeyRef{}, err
 		}
 	}
@@ -120,7 +149,7 @@ func copySource(h http.Header) (client.KeyRef, error) {
 	if err := checkKey(key); err != nil {
 		return client.KeyRef{}, err
 	}
-	return client.KeyRef{BucketRef: client.S3Bucket(name), Key: key}, nil
+	return client.KeyRef{BucketRef: client.S3Bucket(name), Key: key, VersionID: version}, nil
 }
 
 func badSource(raw string) error {

@@ -25,7 +25,11 @@ var byCode = map[ozerr.Code]*s3err.Error{
 	ozerr.InvalidBucketName:   s3err.InvalidBucketName,
 	ozerr.InvalidVolumeName:   s3err.InvalidBucketName,
 	ozerr.WrongBucketOwner:    s3err.AccessDenied,
+	ozerr.InvalidBucketState:  s3err.InvalidBucketState,
+	ozerr.NoObjectLock:        s3err.NoObjectLock,
 	ozerr.KeyNotFound:         s3err.NoSuchKey,
+	ozerr.VersionNotFound:     s3err.NoSuchVersion,
+	ozerr.KeyLocked:           s3err.ObjectLocked,
 	ozerr.KeyAlreadyExists:    s3err.ObjectAlreadyExists,
 	ozerr.InvalidKeyName:      s3err.InvalidURI,
 	ozerr.PreconditionFailed:  s3err.PreconditionFailed,
@@ -78,6 +82,8 @@ func locateError(r *request, e *s3err.Error) *s3err.Error {
 	switch e {
 	case s3err.NoSuchBucket, s3err.BucketNotEmpty, s3err.BucketAlreadyExists, s3err.BucketAlreadyOwnedByYou, s3err.InvalidBucketName:
 		return e.WithField("BucketName", r.Bucket)
+	case s3err.NoSuchVersion:
+		return e.WithField("Key", r.Key).WithField("VersionId", r.Query.Get("versionId"))
 	case s3err.NoSuchKey:
 		return e.WithField("Key", r.Key)
 	case s3err.NoSuchUpload:
@@ -107,6 +113,9 @@ func writeError(w http.ResponseWriter, r *request, err error) {
 	}
 	if e.Status == http.StatusServiceUnavailable {
 		h["Retry-After"] = []string{retryAfter}
+	}
+	for _, f := range e.Header {
+		h.Set(f.Name, f.Value)
 	}
 	h["Content-Type"] = xmlType
 	if r.Method == http.MethodHead {

@@ -2,7 +2,6 @@ package s3g
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -189,57 +188,6 @@ func classOrDefault(class string) string {
 	return class
 }
 
-// Limits of tags, AWS's.
-const (
-	maxTags     = 10
-	maxTagKey   = 128 // characters
-	maxTagValue = 256
-)
-
-// tagsFromHeader parses x-amz-tagging, which has the form of a query.
-func tagsFromHeader(h http.Header) (map[string]string, error) {
-	raw := h.Get("X-Amz-Tagging")
-	if raw == "" {
-		return nil, nil
-	}
-	tags := map[string]string{}
-	for pair := range strings.SplitSeq(raw, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		k, err1 := url.QueryUnescape(name)
-		v, err2 := url.QueryUnescape(value)
-		if err1 != nil || err2 != nil {
-			return nil, s3err.Argument("x-amz-tagging", text(raw), "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
-		}
-		if err := addTag(tags, k, v); err != nil {
-			return nil, err
-		}
-	}
-	return tags, nil
-}
-
-// addTag checks a tag and adds it to the set.
-func addTag(tags map[string]string, key, value string) error {
-	bad := func(msg string) error {
-		return s3err.InvalidTag.With(msg).WithField("TagKey", strings.ToValidUTF8(key, "?"))
-	}
-	switch {
-	case key == "" || !tagText(key) || utf8.RuneCountInString(key) > maxTagKey:
-		return bad("The TagKey you have provided is invalid")
-	case !tagText(value) || utf8.RuneCountInString(value) > maxTagValue:
-		return bad("The TagValue you have provided is invalid")
-	case strings.HasPrefix(strings.ToLower(key), "aws:"):
-		return bad("System tags cannot be added/updated by requester")
-	}
-	if _, twice := tags[key]; twice {
-		return bad("Cannot provide multiple Tags with the same key")
-	}
-	if len(tags) == maxTags {
-		return s3err.InvalidTag.With("Object tags cannot be greater than 10")
-	}
-	tags[key] = value
-	return nil
-}
-
 // unsupported are headers that ask for something we don't do, and must not be
 // dropped silently: data would not be where or how the caller believes.
 var unsupported = map[string]*s3err.Error{
@@ -253,9 +201,6 @@ var unsupported = map[string]*s3err.Error{
 	"X-Amz-Grant-Read-Acp":                                        s3err.NotImplemented,
 	"X-Amz-Grant-Write":                                           s3err.NotImplemented,
 	"X-Amz-Grant-Write-Acp":                                       s3err.NotImplemented,
-	"X-Amz-Object-Lock-Mode":                                      s3err.InvalidRequest.With("Bucket is missing Object Lock Configuration"),
-	"X-Amz-Object-Lock-Retain-Until-Date":                         s3err.InvalidRequest.With("Bucket is missing Object Lock Configuration"),
-	"X-Amz-Object-Lock-Legal-Hold":                                s3err.InvalidRequest.With("Bucket is missing Object Lock Configuration"),
 	"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm": s3err.NotImplemented,
 }
 

@@ -103,6 +103,7 @@ func (g *gateway) uploadPartCopy(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	tellSource(w.Header(), &src)
 	doc := &s3xml.CopyPartResult{LastModified: copied.Modified, ETag: quote(copied.ETag)}
 	setXMLChecksums(&doc.Checksums, copied.Checksums)
 	doc.ChecksumType = ""
@@ -117,6 +118,9 @@ func (g *gateway) partSource(r *request) (client.Object, span, error) {
 	}
 	src, err := g.objects.GetObject(r.Context(), ref, text(r.Header.Get("X-Amz-Source-Expected-Bucket-Owner")))
 	if err != nil {
+		if src.DeleteMarker {
+			return src, span{}, markerSource(ref, &src)
+		}
 		return src, span{}, sourceError(ref, r, err)
 	}
 	if err := checkSource(copySourceCondition(r.Header, r.Start), &src); err != nil {
@@ -136,6 +140,8 @@ func sourceError(src client.KeyRef, r *request, err error) error {
 		return s3err.NoSuchBucket.WithField("BucketName", src.Bucket).Wrap(err)
 	case s3err.NoSuchKey.Code:
 		return s3err.NoSuchKey.WithField("Key", src.Key).Wrap(err)
+	case s3err.NoSuchVersion.Code:
+		return s3err.NoSuchVersion.WithField("Key", src.Key).WithField("VersionId", src.VersionID).Wrap(err)
 	}
 	return err
 }

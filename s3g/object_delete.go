@@ -16,7 +16,7 @@ const (
 
 // deleteObject answers DELETE of an object; one that is not there is deleted.
 func (g *gateway) deleteObject(w http.ResponseWriter, r *request) error {
-	key := client.DeleteKey{Key: r.Key}
+	key := client.DeleteKey{Key: r.Key, VersionID: r.Query.Get("versionId"), BypassGovernance: g.mayBypass(r)}
 	if v := r.Header["If-Match"]; v != nil {
 		if key.Condition.IfMatch = etags(v); len(key.Condition.IfMatch) != 1 {
 			return s3err.InvalidRequest.With("If-Match must be one entity tag")
@@ -31,12 +31,22 @@ func (g *gateway) deleteObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := results[0].Err; err != nil {
-		return err
+	res := results[0]
+	if res.Err != nil {
+		return res.Err
+	}
+	h := w.Header()
+	if res.VersionID != "" {
+		h["X-Amz-Version-Id"] = []string{res.VersionID}
+	}
+	if res.DeleteMarker {
+		h["X-Amz-Delete-Marker"] = trueValue
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
+
+var trueValue = []string{"true"}
 
 // deleteObjects answers POST ?delete: up to 1000 keys, each with its own outcome.
 func (g *gateway) deleteObjects(w http.ResponseWriter, r *request) error {
@@ -44,16 +54,17 @@ func (g *gateway) deleteObjects(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	answers := make([]s3xml.DeleteError, len(req.Objects)) // by position; Code "" is success
+	outcomes := make([]outcome, len(req.Objects))
+	bypass := g.mayBypass(r)
 	var keys []client.DeleteKey
 	var at []int // position of each of keys
 	for i, o := range req.Objects {
-		answers[i].Key = *o.Key
 		key, err := deleteKey(o)
+		outcomes[i] = outcome{Deleted: s3xml.Deleted{Key: *o.Key, VersionID: key.VersionID}, err: err}
 		if err != nil {
-			answers[i].Code, answers[i].Message = err.Code, err.Message
 			continue
 		}
+		key.BypassGovernance = bypass
 		keys, at = append(keys, key), append(at, i)
 	}
 	results, err := g.objects.DeleteObjects(r.Context(), r.bucketRef(), keys, r.expectedOwner())
@@ -61,12 +72,9 @@ func (g *gateway) deleteObjects(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	for i, res := range results {
-		if res.Err != nil {
-			e := translate(r, res.Err)
-			answers[at[i]].Code, answers[at[i]].Message = e.Code, e.Message
-		}
+		outcomes[at[i]].settle(r, res)
 	}
-	return writeXML(w, deleteResult(answers, req.Quiet))
+	return writeXML(w, deleteResult(outcomes, req.Quiet))
 }
 
 // readDelete reads and checks the document. Like AWS it wants a digest of it.
@@ -102,29 +110,49 @@ func readXML(r *request, v any) error {
 
 // deleteKey is one entry as the store wants it.
 func deleteKey(o s3xml.ObjectIdentifier) (client.DeleteKey, *s3err.Error) {
+	key := client.DeleteKey{Key: *o.Key}
+	if o.VersionID != nil {
+		key.VersionID = *o.VersionID
+	}
 	switch {
 	case len(*o.Key) > maxKeyBytes:
-		return client.DeleteKey{}, s3err.KeyTooLongError
-	case o.VersionID != nil && *o.VersionID != "" && *o.VersionID != "null":
-		return client.DeleteKey{}, s3err.NoSuchVersion
+		return key, s3err.KeyTooLongError
+	case key.VersionID != "" && !plausibleVersion(key.VersionID):
+		return key, s3err.NoSuchVersion
 	case o.Size != nil || o.LastModifiedTime != nil:
-		return client.DeleteKey{}, s3err.NotImplemented.With("Size and LastModifiedTime of an object to delete are not implemented.")
+		return key, s3err.NotImplemented.With("Size and LastModifiedTime of an object to delete are not implemented.")
 	}
-	key := client.DeleteKey{Key: *o.Key}
 	if o.ETag != nil {
 		key.Condition.IfMatch = etags([]string{*o.ETag})
 	}
 	return key, nil
 }
 
-func deleteResult(answers []s3xml.DeleteError, quiet bool) *s3xml.DeleteResult {
+// outcome is what came of one entry.
+type outcome struct {
+	s3xml.Deleted
+	err *s3err.Error
+}
+
+// settle puts om's result into an outcome.
+func (o *outcome) settle(r *request, res client.DeleteResult) {
+	if res.Err != nil {
+		o.err = translate(r, res.Err)
+		return
+	}
+	if res.DeleteMarker {
+		o.DeleteMarker, o.DeleteMarkerVersionID = true, res.VersionID
+	}
+}
+
+func deleteResult(outcomes []outcome, quiet bool) *s3xml.DeleteResult {
 	res := new(s3xml.DeleteResult)
-	for _, a := range answers {
+	for _, o := range outcomes {
 		switch {
-		case a.Code != "":
-			res.Errors = append(res.Errors, a)
+		case o.err != nil:
+			res.Errors = append(res.Errors, s3xml.DeleteError{Key: o.Key, VersionID: o.VersionID, Code: o.err.Code, Message: o.err.Message})
 		case !quiet:
-			res.Deleted = append(res.Deleted, s3xml.Deleted{Key: a.Key})
+			res.Deleted = append(res.Deleted, o.Deleted)
 		}
 	}
 	return res

@@ -53,7 +53,7 @@ func (g *gateway) open(w http.ResponseWriter, r *request) (client.Object, view, 
 	if err := refuseReadHeaders(r.Header); err != nil {
 		return client.Object{}, view{}, err
 	}
-	o, err := g.objects.GetObject(r.Context(), r.keyRef(), r.expectedOwner())
+	o, err := g.lookup(r)
 	if err != nil {
 		return o, view{}, err
 	}
@@ -152,6 +152,7 @@ func setValidators(h http.Header, o *client.Object) {
 		h["Etag"] = []string{quote(o.ETag)}
 	}
 	h["Last-Modified"] = []string{o.Modified.UTC().Format(http.TimeFormat)}
+	tellVersion(h, o)
 	for _, name := range [...]string{"Cache-Control", "Expires"} { // RFC 9110 §15.4.5
 		if v, ok := o.Meta.Headers[name]; ok {
 			h[name] = []string{headerValue(v)}
@@ -180,6 +181,7 @@ func setObjectHeaders(h http.Header, o *client.Object) {
 	if c := o.Meta.StorageClass; c != "" && c != defaultStorageClass {
 		h["X-Amz-Storage-Class"] = []string{c}
 	}
+	tellLock(h, o)
 	if n := len(o.Meta.Tags); n > 0 {
 		h["X-Amz-Tagging-Count"] = []string{strconv.Itoa(n)}
 	}

@@ -43,6 +43,9 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 	if err != nil {
 		return client.Object{}, err
 	}
+	if err := requireLockDigest(r.Header, &protection); err != nil {
+		return err
+	}
 	cond, err := writeCondition(r.Header)
 	if err != nil {
 		return client.Object{}, err
@@ -65,6 +68,7 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 		return o, err
 	}
 	h["Etag"] = []string{quote(o.ETag)}
+	tellVersion(h, &o)
 	putChecksums(h, o.Checksums)
 	return o, nil
 }

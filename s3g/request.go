@@ -34,9 +34,9 @@ type request struct {
 // bucketRef is the addressed bucket.
 func (r *request) bucketRef() client.BucketRef { return client.S3Bucket(r.Bucket) }
 
-// keyRef is the addressed key.
+// keyRef is the addressed key, or the version of it that versionId names.
 func (r *request) keyRef() client.KeyRef {
-	return client.KeyRef{BucketRef: r.bucketRef(), Key: r.Key}
+	return client.KeyRef{BucketRef: r.bucketRef(), Key: r.Key, VersionID: r.Query.Get("versionId")}
 }
 
 // expectedOwner is the bucket owner the caller insists on, "" for any.

@@ -56,14 +56,15 @@ var (
 	uploadParams = []string{"prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"}
 	getParams    = []string{"versionId", "partNumber", "response-content-type", "response-content-language", "response-expires",
 		"response-cache-control", "response-content-disposition", "response-content-encoding"}
-	versionParam = []string{"versionId"}
-	idParam      = []string{"id", "continuation-token"}
+	versionsParams = []string{"prefix", "delimiter", "key-marker", "version-id-marker", "max-keys", "encoding-type"}
+	versionParam   = []string{"versionId"}
+	idParam        = []string{"id", "continuation-token"}
 )
 
 // routes is the route table: every operation of AWS S3's API, the ones we have
 // first. The frequent ones lead because the router goes through it in order.
 func routes() []row {
-	return slices.Concat(implemented(), notImplementedBucket(), notImplementedObject())
+	return slices.Concat(implemented(), versionRoutes(), notImplementedBucket(), notImplementedObject())
 }
 
 func implemented() []row {
@@ -104,6 +105,26 @@ func implemented() []row {
 	}
 }
 
+// versionRoutes are the operations on versions, locks and the tags of buckets.
+func versionRoutes() []row {
+	return []row{
+		{level: bucket, method: "GET", sub: "versions", op: "ListObjectVersions", params: versionsParams, action: "s3:ListBucketVersions", handle: (*gateway).listObjectVersions},
+		{level: bucket, method: "GET", sub: "versioning", op: "GetBucketVersioning", action: "s3:GetBucketVersioning", handle: (*gateway).getBucketVersioning},
+		{level: bucket, method: "PUT", sub: "versioning", op: "PutBucketVersioning", action: "s3:PutBucketVersioning", handle: (*gateway).putBucketVersioning},
+		{level: bucket, method: "GET", sub: "object-lock", op: "GetObjectLockConfiguration", action: "s3:GetBucketObjectLockConfiguration", handle: (*gateway).getObjectLockConfiguration},
+		{level: bucket, method: "PUT", sub: "object-lock", op: "PutObjectLockConfiguration", action: "s3:PutBucketObjectLockConfiguration", handle: (*gateway).putObjectLockConfiguration},
+		{level: bucket, method: "GET", sub: "tagging", op: "GetBucketTagging", action: "s3:GetBucketTagging", handle: (*gateway).getBucketTagging},
+		{level: bucket, method: "PUT", sub: "tagging", op: "PutBucketTagging", action: "s3:PutBucketTagging", handle: (*gateway).putBucketTagging},
+		{level: bucket, method: "DELETE", sub: "tagging", op: "DeleteBucketTagging", action: "s3:PutBucketTagging", handle: (*gateway).deleteBucketTagging},
+
+		{level: object, method: "GET", sub: "attributes", op: "GetObjectAttributes", params: versionParam, action: "s3:GetObjectAttributes", handle: (*gateway).getObjectAttributes},
+		{level: object, method: "GET", sub: "retention", op: "GetObjectRetention", params: versionParam, action: "s3:GetObjectRetention", handle: (*gateway).getObjectRetention},
+		{level: object, method: "PUT", sub: "retention", op: "PutObjectRetention", params: versionParam, action: "s3:PutObjectRetention", handle: (*gateway).putObjectRetention},
+		{level: object, method: "GET", sub: "legal-hold", op: "GetObjectLegalHold", params: versionParam, action: "s3:GetObjectLegalHold", handle: (*gateway).getObjectLegalHold},
+		{level: object, method: "PUT", sub: "legal-hold", op: "PutObjectLegalHold", params: versionParam, action: "s3:PutObjectLegalHold", handle: (*gateway).putObjectLegalHold},
+	}
+}
+
 // notImplementedBucket are the bucket operations of AWS that answer 501.
 func notImplementedBucket() []row {
 	var rows []row
@@ -124,22 +145,18 @@ func notImplementedBucket() []row {
 		{"metadataTable", "BucketMetadataTableConfiguration", "GET DELETE"},
 		{"metrics", "BucketMetricsConfiguration", "GET PUT DELETE"},
 		{"notification", "BucketNotificationConfiguration", "GET PUT"},
-		{"object-lock", "ObjectLockConfiguration", "GET PUT"},
 		{"ownershipControls", "BucketOwnershipControls", "GET PUT DELETE"},
 		{"policy", "BucketPolicy", "GET PUT DELETE"},
 		{"policyStatus", "BucketPolicyStatus", "GET"},
 		{"publicAccessBlock", "PublicAccessBlock", "GET PUT DELETE"},
 		{"replication", "BucketReplication", "GET PUT DELETE"},
 		{"requestPayment", "BucketRequestPayment", "GET PUT"},
-		{"tagging", "BucketTagging", "GET PUT DELETE"},
-		{"versioning", "BucketVersioning", "GET PUT"},
 		{"website", "BucketWebsite", "GET PUT DELETE"},
 	} {
 		for _, method := range strings.Fields(c.verbs) {
 			add(method, c.sub, method[:1]+strings.ToLower(method[1:])+c.noun, idParam...)
 		}
 	}
-	add("GET", "versions", "ListObjectVersions")
 	add("GET", "session", "CreateSession")
 	add("POST", "metadataConfiguration", "CreateBucketMetadataConfiguration")
 	add("POST", "metadataTable", "CreateBucketMetadataTableConfiguration")
@@ -157,12 +174,7 @@ func notImplementedObject() []row {
 	}
 	add("GET", "acl", "GetObjectAcl", "versionId")
 	add("PUT", "acl", "PutObjectAcl", "versionId")
-	add("GET", "attributes", "GetObjectAttributes", "versionId")
 	add("PUT", "encryption", "UpdateObjectEncryption", "versionId")
-	add("GET", "legal-hold", "GetObjectLegalHold", "versionId")
-	add("PUT", "legal-hold", "PutObjectLegalHold", "versionId")
-	add("GET", "retention", "GetObjectRetention", "versionId")
-	add("PUT", "retention", "PutObjectRetention", "versionId")
 	add("GET", "torrent", "GetObjectTorrent")
 	add("POST", "restore", "RestoreObject", "versionId")
 	add("POST", "select", "SelectObjectContent", "select-type")

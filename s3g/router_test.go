@@ -252,7 +252,11 @@ func FuzzCopySource(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := copySource(http.Header{"X-Amz-Copy-Source": {url.QueryEscape(ref.Bucket + "/" + ref.Key)}})
+		version := ""
+		if ref.VersionID != "" {
+			version = versionMark + ref.VersionID
+		}
+		again, err := copySource(http.Header{"X-Amz-Copy-Source": {url.QueryEscape(ref.Bucket+"/"+ref.Key) + version}})
 		if err != nil || again != ref || checkKey(ref.Key) != nil {
 			t.Fatalf("%q: %+v, again %+v %v", raw, ref, again, err)
 		}

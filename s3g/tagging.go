@@ -11,7 +11,7 @@ import (
 
 // getObjectTagging answers GET ?tagging, tags sorted by key.
 func (g *gateway) getObjectTagging(w http.ResponseWriter, r *request) error {
-	o, err := g.objects.GetObject(r.Context(), r.keyRef(), r.expectedOwner())
+	o, err := g.lookup(r)
 	if err != nil {
 		return err
 	}
@@ -20,37 +20,52 @@ func (g *gateway) getObjectTagging(w http.ResponseWriter, r *request) error {
 		v := o.Meta.Tags[k]
 		doc.TagSet = append(doc.TagSet, s3xml.Tag{Key: k, Value: &v})
 	}
+	tellVersion(w.Header(), &o)
 	return writeXML(w, doc)
 }
 
 // putObjectTagging answers PUT ?tagging: the tags replace those there were.
 func (g *gateway) putObjectTagging(w http.ResponseWriter, r *request) error {
-	doc := new(s3xml.Tagging)
-	if err := readXML(r, doc); err != nil {
+	doc, err := readTagging(r)
+	if err != nil {
 		return err
 	}
-	tags := map[string]string{}
-	for _, t := range doc.TagSet {
-		if t.Value == nil {
-			return s3err.MalformedXML
-		}
-		if err := addTag(tags, t.Key, *t.Value); err != nil {
-			return err
-		}
+	if len(doc.TagSet) > maxTags {
+		return s3err.BadRequest.With(tooManyTags)
 	}
-	if _, err := g.objects.SetObjectTags(r.Context(), r.keyRef(), tags, r.expectedOwner()); err != nil {
+	tags, err := tagMap(doc.TagSet)
+	if err != nil {
 		return err
 	}
-	w.Header()["Content-Length"] = zeroLength
-	w.WriteHeader(http.StatusOK)
-	return nil
+	return g.setTags(w, r, tags, http.StatusOK)
 }
 
 // deleteObjectTagging answers DELETE ?tagging.
 func (g *gateway) deleteObjectTagging(w http.ResponseWriter, r *request) error {
-	if _, err := g.objects.SetObjectTags(r.Context(), r.keyRef(), nil, r.expectedOwner()); err != nil {
-		return err
+	return g.setTags(w, r, nil, http.StatusNoContent)
+}
+
+func (g *gateway) setTags(w http.ResponseWriter, r *request, tags map[string]string, status int) error {
+	o, err := g.objects.SetObjectTags(r.Context(), r.keyRef(), tags, r.expectedOwner())
+	if err != nil {
+		return g.changeError(r, err)
 	}
-	w.WriteHeader(http.StatusNoContent)
+	tellVersion(w.Header(), &o)
+	if status == http.StatusOK {
+		w.Header()["Content-Length"] = zeroLength
+	}
+	w.WriteHeader(status)
 	return nil
+}
+
+// readTagging reads the document of the tagging operations.
+func readTagging(r *request) (*s3xml.Tagging, error) {
+	doc := new(s3xml.TaggingRequest)
+	if err := readXML(r, doc); err != nil {
+		return nil, err
+	}
+	if doc.TagSet == nil {
+		return nil, s3err.MalformedXML
+	}
+	return &s3xml.Tagging{TagSet: doc.TagSet.Tags}, nil
 }

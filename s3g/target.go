@@ -225,7 +225,10 @@ func (row *row) checkParams(q url.Values, method string) error {
 		}
 		return s3err.NotImplemented.Withf("The query parameter %q of %s is not implemented.", name, row.op)
 	}
-	return checkVersion(q)
+	if v, ok := q["versionId"]; ok {
+		return checkVersion(v[0])
+	}
+	return nil
 }
 
 // commonParam are parameters of signatures, and what SDKs add for their logs.
@@ -235,17 +238,4 @@ func commonParam(name string) bool {
 		return true
 	}
 	return len(name) > 6 && strings.EqualFold(name[:6], "x-amz-")
-}
-
-// checkVersion accepts the one version that objects have while buckets are not
-// versioned.
-func checkVersion(q url.Values) error {
-	v, ok := q["versionId"]
-	switch {
-	case !ok || v[0] == "null":
-		return nil
-	case v[0] == "":
-		return s3err.Argument("versionId", "", "Version id cannot be the empty string")
-	}
-	return s3err.Argument("versionId", v[0], "Invalid version id specified")
 }

@@ -1,7 +1,7 @@
 // Package s3err holds the errors an S3 client can get: code, message and HTTP
 // status as AWS words them. Handlers return these; one place in package s3g turns
-// them into XML. The values in codes.go are shared and never changed: With,
-// Withf, WithField and Wrap return copies.
+// them into XML. The values in codes.go are shared and never changed: With
+// and its like return copies.
 package s3err
 
 import "fmt"
@@ -16,6 +16,7 @@ type Error struct {
 	Message string  // the text of <Message>
 	Status  int     // HTTP status
 	Fields  []Field // extra elements after <Message>
+	Header  []Field // extra headers of the answer
 	Err     error   // what lay behind it: for our logs, never sent
 }
 
@@ -54,6 +55,13 @@ func (e *Error) Withf(format string, args ...any) *Error {
 func (e *Error) WithField(name, value string) *Error {
 	c := e.clone()
 	c.Fields = append(c.Fields[:len(c.Fields):len(c.Fields)], Field{name, value})
+	return c
+}
+
+// WithHeader returns a copy whose answer has one more header.
+func (e *Error) WithHeader(name, value string) *Error {
+	c := e.clone()
+	c.Header = append(c.Header[:len(c.Header):len(c.Header)], Field{name, value})
 	return c
 }
 

@@ -278,7 +278,7 @@ var metaCases = []testCase{
 		c.fails(400, "InvalidStorageClass", "PUT", k, "y", "X-Amz-Storage-Class", "GOLD")
 		c.fails(400, "InvalidArgument", "PUT", k, "y", "X-Amz-Acl", "nobody")
 		c.fails(501, "NotImplemented", "PUT", k, "y", "X-Amz-Server-Side-Encryption", "AES256")
-		c.fails(400, "InvalidRequest", "PUT", k, "y", "X-Amz-Object-Lock-Mode", "GOVERNANCE")
+		c.fails(400, "InvalidArgument", "PUT", k, "y", "X-Amz-Object-Lock-Mode", "GOVERNANCE")
 		same(t, "old object", c.ok("GET", k, "").Body, "x")
 	}},
 	{"objecttagging/1..4", func(t *testing.T, c *Client) {

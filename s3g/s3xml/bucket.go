@@ -55,7 +55,19 @@ type LocationConstraint struct {
 	Value   string   `xml:",chardata"`
 }
 
-// Tagging is the body of the tagging operations, both ways.
+// TaggingRequest is the body of the operations that set tags. TagSet is nil where the
+// element is missing.
+type TaggingRequest struct {
+	XMLName xml.Name `xml:"Tagging"`
+	TagSet  *TagSet  `xml:"TagSet"`
+}
+
+// TagSet is the list in TaggingRequest.
+type TagSet struct {
+	Tags []Tag `xml:"Tag"`
+}
+
+// Tagging answers those that get them.
 type Tagging struct {
 	XMLName xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ Tagging"`
 	TagSet  []Tag    `xml:"TagSet>Tag"`

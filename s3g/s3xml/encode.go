@@ -64,13 +64,15 @@ type plan struct {
 }
 
 // field is one struct field: an element, a list of them (inside outer, for
-// `Outer>Inner` tags), the text of the struct, or an embedded struct.
+// `Outer>Inner` tags), the text of the struct, an embedded struct, or (any) a list of
+// structs whose XMLName says what each is.
 type field struct {
 	index     int
 	outer     string
 	name      string
 	omitEmpty bool
 	text      bool
+	any       bool
 	embedded  *plan
 }
 
@@ -107,7 +109,7 @@ func (p *plan) add(i int, f reflect.StructField) {
 		}
 		p.fields = append(p.fields, field{
 			index: i, outer: outer, name: inner,
-			omitEmpty: opts == "omitempty", text: opts == "chardata",
+			omitEmpty: opts == "omitempty", text: opts == "chardata", any: opts == "any",
 		})
 	}
 }
@@ -121,6 +123,8 @@ func (p *plan) append(b []byte, v reflect.Value) []byte {
 			b = f.embedded.append(b, fv)
 		case f.text:
 			b = appendEscaped(b, fv.String())
+		case f.any:
+			b = appendNamed(b, fv)
 		case f.omitEmpty && fv.IsZero():
 		case f.outer != "":
 			b = appendStart(b, f.outer)
@@ -151,6 +155,17 @@ func (f *field) appendAll(b []byte, v reflect.Value) []byte {
 	b = appendStart(b, f.name)
 	b = appendValue(b, v)
 	return appendEnd(b, f.name)
+}
+
+// appendNamed writes the structs of a slice under the names that their XMLNames hold.
+func appendNamed(b []byte, v reflect.Value) []byte {
+	for i := range v.Len() {
+		name := v.Index(i).FieldByName("XMLName").Interface().(xml.Name).Local
+		b = appendStart(b, name)
+		b = appendValue(b, v.Index(i))
+		b = appendEnd(b, name)
+	}
+	return b
 }
 
 func appendValue(b []byte, v reflect.Value) []byte {

@@ -50,6 +50,16 @@ func TestMarshal(t *testing.T) {
 				"<Upload><Key>k</Key><UploadId>u</UploadId><Initiator><ID></ID></Initiator><Owner><ID></ID></Owner><StorageClass></StorageClass><Initiated>0001-01-01T00:00:00.000Z</Initiated></Upload></ListMultipartUploadsResult>"},
 		{"tags", &s3xml.Tagging{TagSet: []s3xml.Tag{{Key: "k", Value: &value}}},
 			"<Tagging" + ns + "><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"},
+		{"never versioned", &s3xml.VersioningConfiguration{}, "<VersioningConfiguration" + ns + "></VersioningConfiguration>"},
+		{"versions", &s3xml.ListVersionsResult{Name: "b", MaxKeys: 7, Entries: []s3xml.VersionEntry{
+			{XMLName: xml.Name{Local: "DeleteMarker"}, Key: "k", VersionID: "2", IsLatest: true, LastModified: when, Owner: s3xml.Owner{ID: "o"}},
+			{XMLName: xml.Name{Local: "Version"}, Key: "k", VersionID: "null", LastModified: when, ETag: `"e"`, Size: new(int64), Owner: s3xml.Owner{ID: "o"}, StorageClass: "STANDARD"},
+		}},
+			"<ListVersionsResult" + ns + "><Name>b</Name><Prefix></Prefix><KeyMarker></KeyMarker><VersionIdMarker></VersionIdMarker><MaxKeys>7</MaxKeys><IsTruncated>false</IsTruncated>" +
+				"<DeleteMarker><Key>k</Key><VersionId>2</VersionId><IsLatest>true</IsLatest><LastModified>2026-11-23T01:09:11.123Z</LastModified><Owner><ID>o</ID></Owner></DeleteMarker>" +
+				"<Version><Key>k</Key><VersionId>null</VersionId><IsLatest>false</IsLatest><LastModified>2026-11-23T01:09:11.123Z</LastModified><ETag>&quot;e&quot;</ETag><Size>0</Size><Owner><ID>o</ID></Owner><StorageClass>STANDARD</StorageClass></Version></ListVersionsResult>"},
+		{"attributes", &s3xml.GetObjectAttributesResponse{ObjectParts: &s3xml.ObjectParts{PartsCount: 2}},
+			"<GetObjectAttributesResponse" + ns + "><ObjectParts><PartsCount>2</PartsCount></ObjectParts></GetObjectAttributesResponse>"},
 		{"deleted", &s3xml.DeleteResult{Deleted: []s3xml.Deleted{{Key: "a"}}, Errors: []s3xml.DeleteError{{Key: "b", Code: "c", Message: "m"}}},
 			"<DeleteResult" + ns + "><Deleted><Key>a</Key></Deleted><Error><Key>b</Key><Code>c</Code><Message>m</Message></Error></DeleteResult>"},
 	}
@@ -68,6 +78,8 @@ func responses() []any {
 		new(s3xml.ListAllMyBucketsResult), new(s3xml.LocationConstraint), new(s3xml.Tagging), new(s3xml.ListBucketResult),
 		new(s3xml.ListBucketV2Result), new(s3xml.DeleteResult), new(s3xml.CopyObjectResult), new(s3xml.InitiateMultipartUploadResult),
 		new(s3xml.CopyPartResult), new(s3xml.CompleteMultipartUploadResult), new(s3xml.ListPartsResult), new(s3xml.ListMultipartUploadsResult),
+		new(s3xml.VersioningConfiguration), new(s3xml.ListVersionsResult), new(s3xml.ObjectLockConfiguration), new(s3xml.Retention),
+		new(s3xml.LegalHold), new(s3xml.GetObjectAttributesResponse),
 	}
 }
 
@@ -80,8 +92,11 @@ func fill(v reflect.Value) {
 			return
 		}
 		for i := range v.NumField() {
-			if v.Type().Field(i).Name != "XMLName" {
+			switch f := v.Type().Field(i); {
+			case f.Name != "XMLName":
 				fill(v.Field(i))
+			case f.Tag == "":
+				v.Field(i).Set(reflect.ValueOf(xml.Name{Space: s3xml.Namespace, Local: "Any"}))
 			}
 		}
 	case reflect.String:
