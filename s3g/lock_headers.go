@@ -61,9 +61,9 @@ func headerRetention(mode, until string, now time.Time) (*client.Retention, erro
 }
 
 // requireLockDigest refuses a PUT that locks what it writes without a digest of it: a
-// damaged object could not be replaced.
-func requireLockDigest(h http.Header, p *client.Protection) error {
-	if (p.Retention != nil || p.LegalHold) && !payload.HasDigest(h) {
+// damaged object could not be replaced. POST forms have no place for one.
+func requireLockDigest(r *request, p *client.Protection) error {
+	if (p.Retention != nil || p.LegalHold) && r.Method == http.MethodPut && !payload.HasDigest(r.Header) {
 		return s3err.InvalidRequest.With("Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters")
 	}
 	return nil

@@ -43,8 +43,8 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 	if err != nil {
 		return client.Object{}, err
 	}
-	if err := requireLockDigest(r.Header, &protection); err != nil {
-		return err
+	if err := requireLockDigest(r, &protection); err != nil {
+		return client.Object{}, err
 	}
 	cond, err := writeCondition(r.Header)
 	if err != nil {
