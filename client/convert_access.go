@@ -100,6 +100,6 @@ func userFrom(u *ompb.UserInfo) User {
 	return User{
 		Name: u.GetName(), CanonicalID: u.GetCanonicalId(), DisplayName: u.GetDisplayName(), Email: u.GetEmail(),
 		Created: fromNS(u.GetCreatedNs()), Modified: fromNS(u.GetModifiedNs()),
-		HasSecret: len(u.GetSealedSecret()) > 0, Secret: u.GetSecret(),
+		HasSecret: u.GetHasSecret(), Secret: u.GetSecret(),
 	}
 }

@@ -47,7 +47,12 @@ func (c *Client) ListUsers(ctx context.Context, prefix, after string, limit int)
 // Secret is what a gateway verifies the signatures of an access key with;
 // ozerr.UserNotFound if that user has none (any more).
 func (c *Client) Secret(ctx context.Context, accessKey string) (string, error) {
-	return c.secret(ctx, &ompb.GetSecret{Name: accessKey, Action: ompb.GetSecret_VERIFY})
+	op := &ompb.GetSecret{Name: accessKey, Action: ompb.GetSecret_VERIFY}
+	resp, err := c.read(ctx, &ompb.Request{Op: &ompb.Request_GetSecret{GetSecret: op}})
+	if err != nil {
+		return "", err
+	}
+	return resp.GetUser().GetSecret(), nil
 }
 
 // NewSecret makes the user if need be, and a secret, which is shown this once;

@@ -5,7 +5,8 @@
 //
 //  1. the defaults in the table of keys (keys.go);
 //  2. ozone-site.xml, a Hadoop configuration file, from --conf or OZONE_CONF_DIR;
-//  3. environment variables OZONE-SITE.XML_key=value, the docker-config convention;
+//  3. environment variables OZONE-SITE.XML_key=value, the docker-config convention,
+//     and a few with names of their own, such as OZONE_ADMIN_KEY_FILE;
 //  4. -D key=value.
 //
 // A value may refer to others: ${other.key}, ${env.NAME}, ${env.NAME:-fallback}.

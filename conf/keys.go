@@ -13,6 +13,7 @@ type Key struct {
 	Doc     string   // one line
 	Aliases []string // older names that mean the same
 	Secret  bool     // never shown
+	Env     string   // an environment variable that sets it too; OZONE-SITE.XML_ goes before it
 }
 
 // Keys is the table of known keys in order of name.
@@ -65,10 +66,14 @@ var keys = []Key{
 		Doc: "Region in which buckets say they are, unless their creator named one."},
 	{Name: "mini.s3g.requests.max", Kind: KindInt, Default: "1024",
 		Doc: "S3 requests in work at once in one gateway; more get 503 SlowDown."},
+	{Name: "mini.s3g.sigv2.enabled", Kind: KindBool, Default: "true",
+		Doc: "Take requests and presigned URLs signed with AWS Signature Version 2."},
 	{Name: "mini.s3g.stall.timeout", Kind: KindDuration, Default: "60s",
 		Doc: "An S3 client that moves no byte for so long, or less than 1 KiB/s, is cut off."},
 	{Name: "mini.stop.timeout", Kind: KindDuration, Default: "20s",
 		Doc: "How long a server that was told to stop may take before it ends anyway."},
+	{Name: "ozone.admin.key.file", Kind: KindString, Default: "", Env: "OZONE_ADMIN_KEY_FILE",
+		Doc: "Secure mode: file with the key by which servers and administrators prove themselves; empty is admin.key in om's metadata directory, where the first secure start makes it."},
 	{Name: "ozone.block.deleting.service.interval", Kind: KindDuration, Default: "1m",
 		Doc: "How often om sends the blocks of deleted keys to datanodes."},
 	{Name: "ozone.key.deleting.limit.per.task", Kind: KindInt, Default: "50000",
@@ -91,6 +96,10 @@ var keys = []Key{
 		Doc: "Age at which a multipart upload counts as abandoned."},
 	{Name: "ozone.om.ratis.port", Kind: KindInt, Default: "9872",
 		Doc: "Port of the raft traffic between oms."},
+	{Name: "ozone.om.s3.secret.key", Kind: KindString, Default: "", Env: "OZONE_OM_S3_SECRET_KEY", Secret: true,
+		Doc: "Secure mode: the key that S3 secrets are encrypted with, 64 hex digits, instead of ozone.om.s3.secret.key.file."},
+	{Name: "ozone.om.s3.secret.key.file", Kind: KindString, Default: "", Env: "OZONE_OM_S3_SECRET_KEY_FILE",
+		Doc: "Secure mode: file with the key that S3 secrets are encrypted with, the same for every om; empty is secret.key in om's metadata directory, where the first secure start makes it."},
 	{Name: "ozone.replication.min", Kind: KindInt, Default: "0",
 		Doc: "Replicas that a write must reach at the least; 0 is a majority of the replication."},
 	{Name: "ozone.s3g.bucket.recreate.conflict", Kind: KindBool, Default: "false",

@@ -40,6 +40,11 @@ func Load(o Options) (*Config, error) {
 	if err := c.loadFile(o); err != nil {
 		return nil, err
 	}
+	for _, k := range keys {
+		if value := c.env[k.Env]; k.Env != "" && value != "" {
+			c.put(k.Name, value, "environment "+k.Env)
+		}
+	}
 	for name, value := range c.env {
 		if key, ok := strings.CutPrefix(name, envPrefix); ok {
 			c.put(key, value, "environment "+name)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/internal/adminkey"
 )
 
 // Config says where a datanode keeps its blocks and how it is reached.
@@ -36,6 +37,8 @@ type Config struct {
 	Idle time.Duration
 	// ClosingIdle is the same in a container that om wants closed.
 	ClosingIdle time.Duration
+	// AdminKey must be proven by callers of the data service; nil in open mode.
+	AdminKey []byte
 	// Pprof serves profiles on HTTPAddress.
 	Pprof bool
 	// ShowConf writes the effective configuration for /conf; nil: no such page.
@@ -64,6 +67,10 @@ func FromConf(c *conf.Config) (Config, error) {
 	cfg.MinFree = c.Size("hdds.datanode.volume.min.free.space")
 	cfg.Pprof = c.Bool("hdds.profiler.endpoint.enabled")
 	cfg.ShowConf = c.WriteXML
+	var err error
+	if cfg.AdminKey, err = adminkey.Load(c); err != nil {
+		return Config{}, err
+	}
 	return cfg, cfg.Validate()
 }
 

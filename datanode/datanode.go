@@ -123,6 +123,7 @@ func (s *Server) listen() error {
 		}
 		s.rpcAddr = l.Addr().String()
 		s.rpc = rpc.NewServer(s.log)
+		s.rpc.Key = s.cfg.AdminKey
 		s.register(s.rpc)
 		s.wg.Go(func() {
 			if err := s.rpc.Serve(l); err != nil {

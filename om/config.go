@@ -48,6 +48,16 @@ type Config struct {
 	UploadInterval time.Duration // how often they are looked for
 	ResultsKept    time.Duration // answers kept for retries of idle clients
 
+	// Secure: callers of the rpc must prove that they know the admin key, and there are
+	// S3 secrets.
+	Secure bool
+	// AdminKeyFile is made when it is not there; "" is admin.key in Dir.
+	AdminKeyFile string
+	// SecretKey is what S3 secrets are encrypted with, 64 hex digits; "": what is in
+	// SecretKeyFile, which is made when it is not there; "" is secret.key in Dir. All
+	// oms of a group need the same.
+	SecretKey, SecretKeyFile string
+
 	Pprof bool                  // serve /debug/pprof
 	Conf  func(io.Writer) error // writes /conf; nil: none
 
@@ -129,6 +139,10 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.DeleteLimit = k.Int("ozone.key.deleting.limit.per.task")
 	c.UploadExpiry = k.Duration("ozone.om.open.mpu.expire.threshold")
 	c.UploadInterval = k.Duration("ozone.om.open.mpu.cleanup.service.interval")
+	c.Secure = k.Bool("ozone.security.enabled")
+	c.AdminKeyFile = k.String("ozone.admin.key.file")
+	c.SecretKey = k.String("ozone.om.s3.secret.key")
+	c.SecretKeyFile = k.String("ozone.om.s3.secret.key.file")
 	c.Pprof = k.Bool("hdds.profiler.endpoint.enabled")
 	c.Conf = k.WriteXML
 	return c, c.Validate()

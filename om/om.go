@@ -36,6 +36,8 @@ type Server struct {
 	node    *raftnode.Node
 	view    *placement.View
 	metrics *metrics
+	sealer  sealer // of S3 secrets; secure mode
+	admin   []byte // the admin key; nil in open mode
 
 	building chan struct{} // semaphore of one: a tenure is being built
 	tenured  atomic.Pointer[tenure]
@@ -67,6 +69,9 @@ func Open(cfg Config, log zerolog.Logger) (*Server, error) {
 }
 
 func (s *Server) open() (err error) {
+	if err := s.openKeys(); err != nil {
+		return err
+	}
 	// Listen first: it tells the addresses that others are to be told.
 	if s.rpcL, err = listen(s.cfg.Address); err != nil {
 		return fmt.Errorf("om rpc: %w", err)
@@ -125,6 +130,7 @@ func (s *Server) raftConfig() raftnode.Config {
 func (s *Server) serve() {
 	if s.rpcL != nil {
 		s.rpc = rpc.NewServer(s.log)
+		s.rpc.Key = s.admin
 		rpc.Unary(s.rpc, "om.Submit", s.Submit)
 		rpc.Unary(s.rpc, "om.Heartbeat", s.Heartbeat)
 		s.wg.Go(func() {

@@ -49,6 +49,12 @@ func (s *Server) dispatch(ctx context.Context, req *ompb.Request) (*ompb.Respons
 		return s.reportBadReplica(ctx, op.ReportBadReplica)
 	case *ompb.Request_GetRoles:
 		return s.roles()
+	case *ompb.Request_GetSecret:
+		return s.secret(ctx, req)
+	case *ompb.Request_SetUser:
+		if op.SetUser.SealedSecret != nil {
+			return nil, ozerr.New(ozerr.PermissionDenied, "only om itself sets sealed secrets")
+		}
 	}
 	switch {
 	case state.InternalOnly(req):

@@ -12,7 +12,7 @@
 //
 // It is the real cluster: om, datanodes and gateway in this process, with data in
 // a temporary directory and free ports, gone at the end of the test. Every access
-// key is accepted.
+// key is accepted, unless the store is Secure.
 package ozonetest
 
 import (
@@ -52,6 +52,10 @@ func Set(key, value string) Option {
 		}
 	}
 }
+
+// Secure starts the store in secure mode: requests must be signed by a user. Secret
+// makes one.
+func Secure() Option { return Set("ozone.security.enabled", "true") }
 
 // Log writes the servers' logs to the test's.
 func Log() Option {
@@ -93,6 +97,17 @@ func (c *Cluster) OMAddress() string { return c.cluster.OMAddress() }
 
 // Client is a Go client of the store below S3: volumes, buckets, keys.
 func (c *Cluster) Client() *client.Client { return c.cluster.Client() }
+
+// Secret makes the user if need be, and its secret: the access key is the user's name.
+// It can be asked for once; secure mode only.
+func (c *Cluster) Secret(t testing.TB, user string) string {
+	t.Helper()
+	secret, err := c.Client().NewSecret(t.Context(), user)
+	if err != nil {
+		t.Fatalf("ozonetest: %v", err)
+	}
+	return secret
+}
 
 // Close ends the store before the test does.
 func (c *Cluster) Close() error { return c.cluster.Close() }

@@ -9,20 +9,19 @@ import (
 	"strings"
 
 	"github.com/mini-ozone/mini-ozone/client"
+	"github.com/mini-ozone/mini-ozone/internal/identity"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/s3g/payload"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
 	"github.com/mini-ozone/mini-ozone/s3g/s3xml"
 )
 
-// ownerID is Ozone's: SHA-256 of "ozone". Names tell owners apart.
-const ownerID = "bb2bd7ca4a327f84e6cd3979f8fa3828a50a08893c1b68f9d6715352c8d07b93"
-
+// ownerOf is the user of that name, as owners and initiators are told.
 func ownerOf(name string) s3xml.Owner {
 	if name == "" {
 		name = anonymousOwner
 	}
-	return s3xml.Owner{ID: ownerID, DisplayName: name}
+	return s3xml.Owner{ID: identity.CanonicalID(name), DisplayName: name}
 }
 
 // callerName is who owns what r creates.
@@ -136,7 +135,7 @@ func (g *gateway) createBucket(w http.ResponseWriter, r *request) error {
 // readLocation reads the optional document of CreateBucket. Any region that could
 // be one is taken and told again by GetBucketLocation: there is only one place.
 func readLocation(r *request) (string, error) {
-	body, err := payload.Open(r.Request, payload.Options{MaxSize: maxXML})
+	body, err := r.openBody(payload.Options{MaxSize: maxXML})
 	if errors.Is(err, s3err.MissingContentLength) {
 		return "", nil
 	}

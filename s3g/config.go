@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/conf"
-	"github.com/mini-ozone/mini-ozone/internal/daemon"
 )
 
 // Config of a gateway. DefaultConfig has the defaults.
@@ -16,6 +15,11 @@ type Config struct {
 	HTTPAddress  string // S3; "" is no listener, port 0 picks one
 	AdminAddress string // health, metrics, configuration; the same
 
+	// Secure: requests must be signed by a user. Otherwise any access key is taken, none
+	// as well, and nothing is kept from anybody: open mode.
+	Secure bool
+	// SigV2: signatures of version 2 are taken, in secure mode.
+	SigV2 bool
 	// Domains under which a bucket is the first part of the host name. A host
 	// under none of them is addressed in path style.
 	Domains []string
@@ -46,6 +50,7 @@ func DefaultConfig() Config {
 	return Config{
 		HTTPAddress:       "0.0.0.0:9878",
 		AdminAddress:      "0.0.0.0:19878",
+		SigV2:             true,
 		Region:            "us-east-1",
 		MaxInFlight:       1024,
 		QueueTimeout:      time.Second,
@@ -77,18 +82,16 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// FromConf reads the gateway's keys. Secure mode is refused: a gateway that was
-// told to be secure must not start open.
+// FromConf reads the gateway's keys.
 func FromConf(c *conf.Config) (Config, error) {
-	if c.Bool("ozone.security.enabled") {
-		return Config{}, fmt.Errorf("s3g: %w", daemon.ErrNoSecureMode)
-	}
 	cfg := DefaultConfig()
 	cfg.HTTPAddress = c.String("ozone.s3g.http-address")
 	cfg.AdminAddress = c.String("ozone.s3g.webadmin.http-address")
 	for _, d := range c.Strings("ozone.s3g.domain.name") {
 		cfg.Domains = append(cfg.Domains, strings.ToLower(strings.Trim(d, ".")))
 	}
+	cfg.Secure = c.Bool("ozone.security.enabled")
+	cfg.SigV2 = c.Bool("mini.s3g.sigv2.enabled")
 	cfg.Region = c.String("mini.s3g.region")
 	cfg.RecreateConflict = c.Bool("ozone.s3g.bucket.recreate.conflict")
 	cfg.AccessLog = c.Bool("mini.s3g.access.log")

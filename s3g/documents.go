@@ -82,7 +82,7 @@ func (d *documents[T]) keep(id uint64, p parsedDocument[T]) {
 // readDocument reads the request's document, verified against the digests in its
 // headers; more than limit bytes is MalformedXML.
 func readDocument(r *request, limit int64) ([]byte, error) {
-	body, err := payload.Open(r.Request, payload.Options{MaxSize: maxXML})
+	body, err := r.openBody(payload.Options{MaxSize: maxXML})
 	if err != nil {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ var byCode = map[ozerr.Code]*s3err.Error{
 	ozerr.InvalidRequest:      s3err.InvalidRequest,
 	ozerr.NotSupported:        s3err.NotImplemented,
 	ozerr.PermissionDenied:    s3err.AccessDenied,
+	ozerr.AdminKeyRefused:     s3err.ServiceUnavailable, // ours to set right, not the client's
 	ozerr.NotLeader:           s3err.ServiceUnavailable,
 	ozerr.Unavailable:         s3err.ServiceUnavailable,
 	ozerr.Timeout:             s3err.ServiceUnavailable,

@@ -14,11 +14,9 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/rs/zerolog"
 
-	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/s3g/cors"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
-	"github.com/mini-ozone/mini-ozone/s3g/sigv4"
 )
 
 // gateway is the S3 API as an http.Handler.
@@ -27,6 +25,7 @@ type gateway struct {
 	buckets Buckets
 	objects Objects
 	uploads Uploads
+	secrets *secrets
 	log     zerolog.Logger
 	metrics *metrics
 	now     func() time.Time
@@ -45,6 +44,7 @@ func newGateway(cfg Config, store Store, m *metrics, log zerolog.Logger) *gatewa
 		slots: make(chan struct{}, cfg.MaxInFlight),
 		cors:  newDocuments(client.DocumentCORS, store, cors.Parse),
 	}
+	g.secrets = newSecrets(store, g.now)
 	for i := range g.rows {
 		g.rows[i].metrics = m.operation(g.rows[i].op)
 	}
@@ -106,22 +106,6 @@ func (g *gateway) perform(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	return r.row.handle(g, w, r)
-}
-
-// authenticate finds out who asks. Open mode takes everybody's word, anonymous
-// included, but not a signature that makes no sense or has expired.
-func (g *gateway) authenticate(r *request) (err error) {
-	if r.Auth, err = sigv4.Parse(r.Request, r.Start); err != nil {
-		return err
-	}
-	switch r.Auth.Kind {
-	case sigv4.QueryV4, sigv4.QueryV2:
-		if err := hoist(r); err != nil {
-			return err
-		}
-	}
-	r.Request = r.WithContext(client.WithCaller(r.Context(), text(r.Auth.AccessKey)))
-	return nil
 }
 
 // hoist makes headers of the x-amz-* parameters of a presigned URL, where SDKs

@@ -354,8 +354,8 @@ func TestFromConf(t *testing.T) {
 		t.Fatalf("%+v %v", cfg, err)
 	}
 	set("ozone.security.enabled", "true")
-	if _, err := s3g.FromConf(c); err == nil {
-		t.Error("secure mode starts open")
+	if cfg, err := s3g.FromConf(c); err != nil || !cfg.Secure {
+		t.Errorf("secure mode starts open: %v", err)
 	}
 }
 

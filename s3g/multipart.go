@@ -192,7 +192,7 @@ var checksumAlgorithms = [...]string{"CRC32", "CRC32C", "CRC64NVME", "SHA1", "SH
 
 // readParts reads the part list of Complete.
 func readParts(r *request) ([]client.Part, error) {
-	body, err := payload.Open(r.Request, payload.Options{MaxSize: s3xml.MaxComplete, ObjectChecksums: true})
+	body, err := r.openBody(payload.Options{MaxSize: s3xml.MaxComplete, ObjectChecksums: true})
 	if err != nil {
 		return nil, err
 	}

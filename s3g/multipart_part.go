@@ -41,7 +41,7 @@ func (g *gateway) uploadPart(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	body, err := payload.Open(r.Request, payload.Options{MaxSize: maxPart, Algorithm: up.ChecksumAlgorithm})
+	body, err := r.openBody(payload.Options{MaxSize: maxPart, Algorithm: up.ChecksumAlgorithm})
 	if err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func readDelete(r *request) (*s3xml.Delete, error) {
 // readXML reads the request document, verified against the digests in r's
 // headers, into v.
 func readXML(r *request, v any) error {
-	body, err := payload.Open(r.Request, payload.Options{MaxSize: maxXML})
+	body, err := r.openBody(payload.Options{MaxSize: maxXML})
 	if err != nil {
 		return err
 	}

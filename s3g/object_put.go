@@ -50,7 +50,7 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 	if err != nil {
 		return client.Object{}, err
 	}
-	body, err := payload.Open(r.Request, limits)
+	body, err := r.openBody(limits)
 	if err != nil {
 		return client.Object{}, err
 	}

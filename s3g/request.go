@@ -26,6 +26,7 @@ type request struct {
 	Auth   sigv4.Auth
 	Start  time.Time
 
+	secret string // of the user whose signature was verified; "" in open mode
 	target target // what the router looks at
 	row    *row   // what the router chose; nil if nothing
 	err    error  // what the answer was, for the log

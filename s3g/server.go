@@ -54,8 +54,8 @@ func Open(cfg Config, store Store, log zerolog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s.wg.Go(func() { s.watch(ctx) })
-	log.Warn().Str("s3", s.httpAddr).Str("admin", s.admAddr).
-		Msg("s3g serves in open mode: any access key is taken, nothing is kept from anybody")
+	log.Info().Str("s3", s.httpAddr).Str("admin", s.admAddr).Bool("secure", cfg.Secure).Msg("s3g serves")
+	s.warnOpen()
 	return s, nil
 }
 
@@ -156,8 +156,14 @@ func (s *Server) watch(ctx context.Context) {
 			return
 		case <-probe.C:
 		case <-warn.C:
-			s.log.Warn().Msg("s3g serves in open mode: any access key is taken")
+			s.warnOpen()
 		}
+	}
+}
+
+func (s *Server) warnOpen() {
+	if !s.cfg.Secure {
+		s.log.Warn().Msg("s3g serves in open mode: any access key is taken, nothing is kept from anybody")
 	}
 }
 

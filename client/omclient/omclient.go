@@ -176,12 +176,15 @@ func mayRepeat(req *ompb.Request) bool {
 	if req.GetClientId() != "" {
 		return true
 	}
-	switch req.GetOp().(type) {
+	switch op := req.GetOp().(type) {
 	case *ompb.Request_GetVolume, *ompb.Request_ListVolumes, *ompb.Request_GetBucket, *ompb.Request_ListBuckets,
 		*ompb.Request_GetKey, *ompb.Request_ListKeys, *ompb.Request_GetUpload, *ompb.Request_ListParts,
 		*ompb.Request_ListUploads, *ompb.Request_AllocateBlocks, *ompb.Request_ReportBadReplica,
-		*ompb.Request_ListNodes, *ompb.Request_ListContainers, *ompb.Request_GetRoles:
+		*ompb.Request_ListNodes, *ompb.Request_ListContainers, *ompb.Request_GetRoles,
+		*ompb.Request_GetBucketDocument, *ompb.Request_ListVersions, *ompb.Request_FindUser, *ompb.Request_ListUsers:
 		return true
+	case *ompb.Request_GetSecret:
+		return op.GetSecret.GetAction() == ompb.GetSecret_VERIFY
 	}
 	return false
 }

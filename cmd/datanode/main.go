@@ -15,6 +15,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/datanode"
 	"github.com/mini-ozone/mini-ozone/internal/daemon"
 	"github.com/mini-ozone/mini-ozone/internal/dirlock"
+	"github.com/mini-ozone/mini-ozone/internal/rpc"
 )
 
 func main() {
@@ -69,7 +70,8 @@ func (n *node) open(c *conf.Config, log zerolog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	if n.oms, err = omclient.New([]string{c.Dial("ozone.om.address")}, omclient.Options{}); err != nil {
+	network := rpc.ClientOptions{Key: cfg.AdminKey}
+	if n.oms, err = omclient.New([]string{c.Dial("ozone.om.address")}, omclient.Options{RPC: network}); err != nil {
 		return err
 	}
 	var oms []datanode.OM

@@ -12,7 +12,9 @@ import (
 	"github.com/mini-ozone/mini-ozone/client/dnclient"
 	"github.com/mini-ozone/mini-ozone/client/omclient"
 	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/internal/adminkey"
 	"github.com/mini-ozone/mini-ozone/internal/daemon"
+	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/s3g"
 )
 
@@ -43,11 +45,16 @@ func open(_ context.Context, c *conf.Config, log zerolog.Logger) (daemon.Service
 	if err != nil {
 		return nil, err
 	}
-	om, err := omclient.New([]string{c.Dial("ozone.om.address")}, omclient.Options{})
+	admin, err := adminkey.Load(c)
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{om: om, nodes: dnclient.NewPool(dnclient.Options{})}
+	network := rpc.ClientOptions{Key: admin}
+	om, err := omclient.New([]string{c.Dial("ozone.om.address")}, omclient.Options{RPC: network})
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{om: om, nodes: dnclient.NewPool(dnclient.Options{RPC: network})}
 	g.store = client.New(g.om, g.nodes, client.DefaultConfig())
 	if g.server, err = s3g.Open(cfg, g.store, log); err != nil {
 		return nil, errors.Join(err, g.store.Close(), g.nodes.Close(), g.om.Close())

@@ -107,9 +107,6 @@ func (p Program) serve(ctx context.Context, c *conf.Config, log zerolog.Logger) 
 	for _, w := range c.Warnings() {
 		log.Warn().Msg(w)
 	}
-	if c.Bool("ozone.security.enabled") {
-		return ErrNoSecureMode
-	}
 	v := version.Get()
 	log.Info().Str("version", v.Version).Str("revision", v.Revision).Str("go", v.Go).Int("pid", os.Getpid()).Msg("starting")
 	svc, err := p.Open(ctx, c, log)
@@ -117,18 +114,14 @@ func (p Program) serve(ctx context.Context, c *conf.Config, log zerolog.Logger) 
 		return err
 	}
 	log.Info().Msg("started")
-	failure := p.wait(ctx, svc, log)
+	failure := wait(ctx, svc, c.Bool("ozone.security.enabled"), log)
 	log.Info().Msg("stopping")
 	return errors.Join(failure, closeWithin(svc, c.Duration("mini.stop.timeout")))
 }
 
-// ErrNoSecureMode is why a server does not start with ozone.security.enabled: one that
-// ignored the key would be open without anybody's knowing.
-var ErrNoSecureMode = errors.New("ozone.security.enabled is true, but this version has no secure mode")
-
-// wait returns when ctx is done, or the service's failure. It says that the store is
-// open now and every hour: nobody should run one without knowing.
-func (p Program) wait(ctx context.Context, svc Service, log zerolog.Logger) error {
+// wait returns when ctx is done, or the service's failure. Unless the store is secure it
+// says that it is open, now and every hour: nobody should run one without knowing.
+func wait(ctx context.Context, svc Service, secure bool, log zerolog.Logger) error {
 	var failed <-chan error
 	if f, ok := svc.(Failer); ok {
 		failed = f.Failed()
@@ -136,7 +129,9 @@ func (p Program) wait(ctx context.Context, svc Service, log zerolog.Logger) erro
 	hourly := time.NewTicker(time.Hour)
 	defer hourly.Stop()
 	for {
-		WarnOpen(log)
+		if !secure {
+			WarnOpen(log)
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -11,6 +11,7 @@
 //
 //	DIR/in_use.lock    one process per directory (flock)
 //	DIR/om/            om's log and database, as ozone.om.db.dirs
+//	DIR/admin.key      the admin key, in secure mode
 //	DIR/datanode-1/    a datanode's containers, as hdds.datanode.dir
 //	DIR/datanode-2/    and so on
 //
@@ -36,6 +37,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/conf"
 	"github.com/mini-ozone/mini-ozone/datanode"
+	"github.com/mini-ozone/mini-ozone/internal/adminkey"
 	"github.com/mini-ozone/mini-ozone/internal/dirlock"
 	"github.com/mini-ozone/mini-ozone/om"
 	"github.com/mini-ozone/mini-ozone/s3g"
@@ -238,6 +240,11 @@ func (c *Cluster) startGateway() error {
 // not set.
 func (c *Cluster) settings(must, may map[string]string) (*conf.Config, error) {
 	s := c.opts.Conf.Clone()
+	if key := c.AdminKeyFile(); key != "" {
+		if err := s.Set("ozone.admin.key.file", key, "local"); err != nil {
+			return nil, err
+		}
+	}
 	for key, value := range must {
 		if err := s.Set(key, value, "local"); err != nil {
 			return nil, err
@@ -326,6 +333,20 @@ func (c *Cluster) Datanodes() int { return len(c.datanodes) }
 
 // Replication is that of new buckets.
 func (c *Cluster) Replication() int { return c.opts.Replication }
+
+// Secure tells whether ozone.security.enabled is set.
+func (c *Cluster) Secure() bool { return c.opts.Conf.Bool("ozone.security.enabled") }
+
+// AdminKeyFile is the file with the admin key, "" in open mode.
+func (c *Cluster) AdminKeyFile() string {
+	switch path := c.opts.Conf.String("ozone.admin.key.file"); {
+	case !c.Secure():
+		return ""
+	case path != "":
+		return path
+	}
+	return filepath.Join(c.opts.DataDir, adminkey.FileName)
+}
 
 // Client is the client that the gateway uses: direct calls, no network.
 func (c *Cluster) Client() *client.Client { return c.client }

@@ -38,6 +38,8 @@ const (
 	NotSupported     Code = "NOT_SUPPORTED_OPERATION"
 	PermissionDenied Code = "PERMISSION_DENIED"
 
+	AdminKeyRefused Code = "ADMIN_KEY_REFUSED" // a caller or a server that does not know the admin key (ours)
+
 	UserNotFound       Code = "USER_NOT_FOUND"
 	UserAlreadyExists  Code = "USER_ALREADY_EXISTS" // or its e-mail address
 	SecretAlreadyShown Code = "S3_SECRET_ALREADY_EXISTS"

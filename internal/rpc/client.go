@@ -30,6 +30,8 @@ type ClientOptions struct {
 	PingEvery   time.Duration // silence after which a ping is sent; 0 means 2 s
 	PingTimeout time.Duration // further silence that breaks the connection; 0 means 3 s
 
+	// Key, if set, is proven to the server and by it on each connection.
+	Key []byte
 	// Dial connects; nil is plain TCP. It is the hook for TLS.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
@@ -205,10 +207,31 @@ func (s *slot) ready() (*clientConn, <-chan struct{}, error) {
 	return nil, s.dialing, nil
 }
 
+// connect dials and, with a key, exchanges proofs.
+func (c *Client) connect(ctx context.Context) (net.Conn, error) {
+	nc, err := c.opts.Dial(ctx, c.addr)
+	if err != nil {
+		return nil, &ozerr.Error{Code: ozerr.Unavailable, Message: "connect to " + c.addr + ": " + err.Error(), Err: err}
+	}
+	if c.opts.Key == nil {
+		return nc, nil
+	}
+	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Now()) })
+	err = proveClient(nc, c.opts.Key)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = nc.Close() // err says more
+		return nil, ozerr.Wrap(ozerr.Unavailable, err, "connect to %s", c.addr)
+	}
+	return nc, nil
+}
+
 func (s *slot) dial() {
 	c := s.client
 	ctx, cancel := context.WithTimeout(c.ctx, c.opts.DialTimeout)
-	nc, err := c.opts.Dial(ctx, c.addr)
+	nc, err := c.connect(ctx)
 	cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -216,7 +239,7 @@ func (s *slot) dial() {
 	s.dialing = nil
 	switch {
 	case err != nil:
-		s.failed(&ozerr.Error{Code: ozerr.Unavailable, Message: "connect to " + c.addr + ": " + err.Error(), Err: err})
+		s.failed(err)
 	case s.closed:
 		_ = nc.Close() // nothing was sent on it
 		s.err = errClosed

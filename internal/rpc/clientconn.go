@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -44,6 +45,7 @@ type call struct {
 
 func newClientConn(c *Client, nc net.Conn) *clientConn {
 	cc := &clientConn{link: newLink(nc, &c.pool), addr: c.addr, pending: map[uint64]*call{}}
+	cc.greeted = c.opts.Key != nil
 	c.wg.Go(cc.writeLoop)
 	c.wg.Go(func() { cc.watch(c.opts.PingEvery, c.opts.PingTimeout, true) })
 	c.wg.Go(func() {
@@ -113,7 +115,12 @@ func (cc *clientConn) lose() {
 	}
 }
 
+// unavailable is err for the calls that were on the connection. A server that wants a
+// key will want it next time too, so that is told as it is.
 func (cc *clientConn) unavailable(err error) error {
+	if errors.Is(err, ozerr.AdminKeyRefused) {
+		return ozerr.Wrap(ozerr.AdminKeyRefused, err, "connection to %s", cc.addr)
+	}
 	return &ozerr.Error{Code: ozerr.Unavailable, Message: "connection to " + cc.addr + ": " + err.Error(), Err: err}
 }
 

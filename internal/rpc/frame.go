@@ -33,8 +33,14 @@ const (
 
 const flagError = 1
 
+// Modes of a stream.
+const (
+	modeOpen  = 0
+	modeKeyed = 1
+)
+
 // preface opens a stream in both directions.
-func preface() []byte { return []byte{'M', 'O', 'Z', 'R', 0, 1, 0, 0} }
+func preface(mode byte) []byte { return []byte{'M', 'O', 'Z', 'R', 0, 1, 0, mode} }
 
 // header is the fixed part of a frame; see the package comment.
 type header struct {

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"bufio"
-	"bytes"
 	"io"
 	"net"
 	"slices"
@@ -65,6 +64,8 @@ type link struct {
 	mu    sync.Mutex
 	queue []outgoing
 	err   error // why the link broke
+
+	greeted bool // prefaces were exchanged before the loops began
 }
 
 func newLink(conn net.Conn, p *pool) *link {
@@ -208,12 +209,14 @@ func (l *link) take(spare []outgoing) (batch []outgoing, ok bool) {
 // writeLoop writes the preface and then what is queued until the link breaks.
 // Frames that queued up while the last write was under way leave together.
 func (l *link) writeLoop() {
-	buf := append(make([]byte, 0, writeBuffer), preface()...)
-	if _, err := l.conn.Write(buf); err != nil {
-		l.fail(err)
-		return
+	buf := make([]byte, 0, writeBuffer)
+	if !l.greeted {
+		if _, err := l.conn.Write(preface(modeOpen)); err != nil {
+			l.fail(err)
+			return
+		}
 	}
-	w := frameWriter{conn: l.conn, buf: buf[:0]}
+	w := frameWriter{conn: l.conn, buf: buf}
 	var batch []outgoing
 	for {
 		var ok bool
@@ -293,16 +296,12 @@ func (w *frameWriter) flush() error {
 	return err
 }
 
-// readPreface checks how the peer begins.
+// readPreface checks how the peer of a stream without a key begins.
 func (l *link) readPreface() error {
-	var got [prefaceLen]byte
-	if _, err := io.ReadFull(l.in, got[:]); err != nil {
-		return err
+	if l.greeted {
+		return nil
 	}
-	if !bytes.Equal(got[:], preface()) {
-		return ozerr.New(ozerr.InvalidRequest, "the peer speaks something else, or another version: %x", got)
-	}
-	return nil
+	return expectPreface(l.in, modeOpen)
 }
 
 // next reads a frame up to its payload, which must then be read or skipped. The

@@ -404,7 +404,7 @@ func TestIdleServerDropsSilentPeers(t *testing.T) {
 
 func TestStrangersAreShownTheDoor(t *testing.T) {
 	ts := startServer(t)
-	for _, hello := range []string{"GET / HTTP/1.1\r\n\r\n", "MOZR\x00\x02\x00\x00", string(preface()) + strings.Repeat("x", 64)} {
+	for _, hello := range []string{"GET / HTTP/1.1\r\n\r\n", "MOZR\x00\x02\x00\x00", string(preface(modeOpen)) + strings.Repeat("x", 64)} {
 		nc, err := net.Dial("tcp", ts.addr)
 		if err != nil {
 			t.Fatal(err)

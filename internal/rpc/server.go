@@ -33,6 +33,8 @@ type Server struct {
 	Grace time.Duration
 	// Idle is how long a silent connection is kept. A Client pings far more often.
 	Idle time.Duration
+	// Key, if set, must be proven by every client, and is proven to it.
+	Key []byte
 
 	log     zerolog.Logger
 	methods map[string]handler
@@ -165,10 +167,8 @@ func (s *Server) accept(nc net.Conn) {
 		return
 	}
 	s.conns[sc] = struct{}{}
-	s.wg.Go(sc.writeLoop)
-	s.wg.Go(func() { sc.watch(s.Idle/2, s.Idle/2, false) })
 	s.wg.Go(func() {
-		err := sc.readLoop()
+		err := sc.run()
 		sc.fail(err)
 		sc.cancelAll()
 		s.log.Debug().Err(err).Stringer("peer", nc.RemoteAddr()).Msg("rpc: connection ended")

@@ -18,6 +18,20 @@ type serverConn struct {
 	cancels map[uint64]context.CancelFunc // of the calls under way; nil once the link is lost
 }
 
+// run lets the client prove itself, if it has to, and serves it until the link ends.
+func (sc *serverConn) run() error {
+	s := sc.server
+	if s.Key != nil {
+		if err := proveServer(sc.conn, s.Key); err != nil {
+			return err
+		}
+		sc.greeted = true
+	}
+	s.wg.Go(sc.writeLoop)
+	s.wg.Go(func() { sc.watch(s.Idle/2, s.Idle/2, false) })
+	return sc.readLoop()
+}
+
 func (sc *serverConn) readLoop() error {
 	if err := sc.readPreface(); err != nil {
 		return err

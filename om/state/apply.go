@@ -88,7 +88,7 @@ func InternalOnly(req *ompb.Request) bool {
 }
 
 // NeedsLog: Apply answers it. What is neither IsRead nor NeedsLog is the server's own
-// (AllocateBlocks, ReportBadReplica, GetRoles) or no request at all.
+// (AllocateBlocks, ReportBadReplica, GetRoles, GetSecret) or no request at all.
 func NeedsLog(req *ompb.Request) bool {
 	switch req.GetOp().(type) {
 	case *ompb.Request_CreateVolume, *ompb.Request_DeleteVolume, *ompb.Request_CreateBucket, *ompb.Request_DeleteBucket,

@@ -515,9 +515,9 @@ func TestUnknownOperationPanics(t *testing.T) {
 }
 
 // TestEveryOperationIsPlaced: each member of the oneof is a read, a logged one, or one of
-// the three the server answers itself.
+// the four the server answers itself.
 func TestEveryOperationIsPlaced(t *testing.T) {
-	own := map[string]bool{"allocate_blocks": true, "report_bad_replica": true, "get_roles": true}
+	own := map[string]bool{"allocate_blocks": true, "report_bad_replica": true, "get_roles": true, "get_secret": true}
 	fields := (&ompb.Request{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
 	for i := range fields.Len() {
 		req := &ompb.Request{}

@@ -30,7 +30,7 @@ type GetSecret_Action int32
 
 const (
 	GetSecret_VERIFY GetSecret_Action = 0 // a gateway's question: the secret, or USER_NOT_FOUND
-	GetSecret_GET    GetSecret_Action = 1 // make the user and a secret if need be; ACCESS_DENIED once it was shown
+	GetSecret_GET    GetSecret_Action = 1 // make the user if need be, and a secret; S3_SECRET_ALREADY_EXISTS if there is one
 	GetSecret_SET    GetSecret_Action = 2 // to `secret`
 	GetSecret_REVOKE GetSecret_Action = 3
 )
@@ -7636,6 +7636,7 @@ type UserInfo struct {
 	ModifiedNs    int64                  `protobuf:"varint,6,opt,name=modified_ns,json=modifiedNs,proto3" json:"modified_ns,omitempty"`
 	SealedSecret  []byte                 `protobuf:"bytes,7,opt,name=sealed_secret,json=sealedSecret,proto3" json:"sealed_secret,omitempty"` // encrypted with om's secret key; empty: revoked or never had one
 	Secret        string                 `protobuf:"bytes,8,opt,name=secret,proto3" json:"secret,omitempty"`                                 // in answers to GetSecret only
+	HasSecret     bool                   `protobuf:"varint,9,opt,name=has_secret,json=hasSecret,proto3" json:"has_secret,omitempty"`         // in answers, which come without sealed_secret
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7726,6 +7727,13 @@ func (x *UserInfo) GetSecret() string {
 	return ""
 }
 
+func (x *UserInfo) GetHasSecret() bool {
+	if x != nil {
+		return x.HasSecret
+	}
+	return false
+}
+
 // SetUser makes a user or changes what is given of one.
 type SetUser struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -7735,6 +7743,7 @@ type SetUser struct {
 	DisplayName   *string                `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
 	Email         *string                `protobuf:"bytes,5,opt,name=email,proto3,oneof" json:"email,omitempty"`
 	SealedSecret  []byte                 `protobuf:"bytes,6,opt,name=sealed_secret,json=sealedSecret,proto3,oneof" json:"sealed_secret,omitempty"` // only om itself sets it; empty revokes
+	IfNoSecret    bool                   `protobuf:"varint,7,opt,name=if_no_secret,json=ifNoSecret,proto3" json:"if_no_secret,omitempty"`          // S3_SECRET_ALREADY_EXISTS if there is one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7809,6 +7818,13 @@ func (x *SetUser) GetSealedSecret() []byte {
 		return x.SealedSecret
 	}
 	return nil
+}
+
+func (x *SetUser) GetIfNoSecret() bool {
+	if x != nil {
+		return x.IfNoSecret
+	}
+	return false
 }
 
 type DeleteUser struct {
@@ -8981,7 +8997,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\tbefore_ns\x18\x01 \x01(\x03R\bbeforeNs\",\n" +
 	"\vInitCluster\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x01 \x01(\tR\tclusterId\"\xf7\x01\n" +
+	"cluster_id\x18\x01 \x01(\tR\tclusterId\"\x96\x02\n" +
 	"\bUserInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
 	"\fcanonical_id\x18\x02 \x01(\tR\vcanonicalId\x12!\n" +
@@ -8992,7 +9008,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\vmodified_ns\x18\x06 \x01(\x03R\n" +
 	"modifiedNs\x12#\n" +
 	"\rsealed_secret\x18\a \x01(\fR\fsealedSecret\x12\x16\n" +
-	"\x06secret\x18\b \x01(\tR\x06secret\"\xee\x01\n" +
+	"\x06secret\x18\b \x01(\tR\x06secret\x12\x1d\n" +
+	"\n" +
+	"has_secret\x18\t \x01(\bR\thasSecret\"\x90\x02\n" +
 	"\aSetUser\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06create\x18\x02 \x01(\bR\x06create\x12\x1d\n" +
@@ -9000,7 +9018,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"must_exist\x18\x03 \x01(\bR\tmustExist\x12&\n" +
 	"\fdisplay_name\x18\x04 \x01(\tH\x00R\vdisplayName\x88\x01\x01\x12\x19\n" +
 	"\x05email\x18\x05 \x01(\tH\x01R\x05email\x88\x01\x01\x12(\n" +
-	"\rsealed_secret\x18\x06 \x01(\fH\x02R\fsealedSecret\x88\x01\x01B\x0f\n" +
+	"\rsealed_secret\x18\x06 \x01(\fH\x02R\fsealedSecret\x88\x01\x01\x12 \n" +
+	"\fif_no_secret\x18\a \x01(\bR\n" +
+	"ifNoSecretB\x0f\n" +
 	"\r_display_nameB\b\n" +
 	"\x06_emailB\x10\n" +
 	"\x0e_sealed_secret\" \n" +
