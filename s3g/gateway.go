@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/rs/zerolog"
 
+	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/s3g/cors"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
