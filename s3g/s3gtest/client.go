@@ -9,7 +9,7 @@ import (
 	"context"
 	"crypto/md5"
 	"crypto/rand"
-	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/xml"
@@ -19,17 +19,30 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
+
+// User is who signs.
+type User struct{ AccessKey, SecretKey string }
 
 // Target is the endpoint under test.
 type Target struct {
 	URL              string // http://host:port
 	AccessKey        string // "" is anonymous
 	SecretKey        string
+	Other            User // another user, who owns nothing of the first's; any in open mode
+	Secure           bool // signatures are verified and rights enforced
 	RecreateConflict bool // creating one's own bucket again is 409
+	Has              Need // what the target has of what cases may need
+}
+
+func (tg Target) mode() Mode {
+	switch {
+	case tg.Secure:
+		return Secure
+	case tg.AccessKey == "":
+		return Anonymous
+	}
+	return Open
 }
 
 // Client sends requests to a Target and fails the test when there is no answer.
@@ -40,13 +53,15 @@ type Client struct {
 }
 
 // NewClient returns a client with connections of its own, closed with the test.
-func NewClient(t testing.TB, tg Target) *Client {
-	tr := &http.Transport{DisableCompression: true}
+func NewClient(t testing.TB, tg Target) *Client { return &Client{t: t, tg: tg, hc: newHTTP(t, tg)} }
+
+func newHTTP(t testing.TB, tg Target) *http.Client {
+	tr := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 8, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // certificates of test servers
 	t.Cleanup(tr.CloseIdleConnections)
-	return &Client{t: t, tg: tg, hc: &http.Client{
+	return &http.Client{
 		Transport: tr, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	}
 }
 
 // as is a client of another caller.
@@ -55,6 +70,19 @@ func (c *Client) as(accessKey string) *Client {
 	other.tg.AccessKey = accessKey
 	return &other
 }
+
+// anonymous is a client that signs nothing.
+func (c *Client) anonymous() *Client { return c.as("") }
+
+// other is a client of the other user.
+func (c *Client) other() *Client {
+	o := c.as(c.tg.Other.AccessKey)
+	o.tg.SecretKey = c.tg.Other.SecretKey
+	return o
+}
+
+// signer signs as this client.
+func (c *Client) signer() Signer { return Signer{AccessKey: c.tg.AccessKey, Secret: c.tg.SecretKey} }
 
 // with is the same client that reports to another test.
 func (c *Client) with(t testing.TB) *Client {
@@ -89,6 +117,26 @@ func (a Answer) decode(t testing.TB, v any) {
 // do sends a request; header is name, value, name, value….
 func (c *Client) do(method, path, body string, header ...string) Answer {
 	c.t.Helper()
+	req := c.request(method, path, body, header...)
+	c.sign(req, body)
+	return c.send(req)
+}
+
+// sign adds a version 4 signature unless the client is anonymous.
+func (c *Client) sign(req *http.Request, body string) {
+	if c.tg.AccessKey == "" || req.Header.Get("Authorization") != "" {
+		return
+	}
+	hash := req.Header.Get("X-Amz-Content-Sha256")
+	if hash == "" {
+		hash = hashOf(body)
+	}
+	c.signer().Header(req, hash)
+}
+
+// request is a request that is not signed yet.
+func (c *Client) request(method, path, body string, header ...string) *http.Request {
+	c.t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), method, c.tg.URL+path, strings.NewReader(body))
 	if err != nil {
 		c.t.Fatalf("%s %s: %v", method, path, err)
@@ -100,46 +148,20 @@ func (c *Client) do(method, path, body string, header ...string) Answer {
 		}
 		req.Header.Add(header[i], header[i+1])
 	}
-	c.sign(req, body)
-	return c.send(req)
-}
-
-// sign adds a version 4 signature unless the client is anonymous.
-func (c *Client) sign(req *http.Request, body string) {
-	c.t.Helper()
-	if c.tg.AccessKey == "" {
-		return
-	}
-	hash := req.Header.Get("X-Amz-Content-Sha256")
-	if hash == "" {
-		sum := sha256.Sum256([]byte(body))
-		hash = hex.EncodeToString(sum[:])
-		req.Header.Set("X-Amz-Content-Sha256", hash)
-	}
-	creds := aws.Credentials{AccessKeyID: c.tg.AccessKey, SecretAccessKey: c.tg.SecretKey}
-	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	if err := signer.SignHTTP(context.Background(), creds, req, hash, "s3", "us-east-1", time.Now()); err != nil {
-		c.t.Fatalf("sign: %v", err)
-	}
+	return req
 }
 
 // presign returns a URL that is good for a while.
 func (c *Client) presign(method, path string, valid time.Duration, signedAt time.Time) string {
 	c.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), method, c.tg.URL+path, nil)
-	if err != nil {
-		c.t.Fatal(err)
+	req := c.request(method, path, "")
+	s := c.signer()
+	if s.AccessKey == "" {
+		s = Signer{AccessKey: "presigner", Secret: "secret"}
 	}
-	q := req.URL.Query()
-	q.Set("X-Amz-Expires", fmt.Sprint(int(valid.Seconds())))
-	req.URL.RawQuery = q.Encode()
-	creds := aws.Credentials{AccessKeyID: "presigner", SecretAccessKey: "secret"}
-	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	url, _, err := signer.PresignHTTP(context.Background(), creds, req, "UNSIGNED-PAYLOAD", "s3", "us-east-1", signedAt)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return url
+	s.Time = signedAt
+	s.Presign(req, fmt.Sprint(int(valid.Seconds())))
+	return req.URL.String()
 }
 
 func (c *Client) send(req *http.Request) Answer {
