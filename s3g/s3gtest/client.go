@@ -212,15 +212,27 @@ func (c *Client) bucket() string {
 	return name
 }
 
-// drop removes a bucket and what is in it.
+// drop removes a bucket and what is in it, as far as locks let it.
 func (c *Client) drop(bucket string) {
-	for {
-		page := c.list(bucket, "")
-		for _, o := range page.Contents {
+	for range 100 {
+		var p page
+		a := c.do("GET", "/"+bucket+"?list-type=2", "")
+		if a.Status != http.StatusOK {
+			return
+		}
+		a.decode(c.t, &p)
+		for _, o := range p.Contents {
 			c.do("DELETE", "/"+bucket+"/"+escapeKey(o.Key), "")
 		}
-		if !page.IsTruncated {
+		if !p.IsTruncated {
 			break
+		}
+	}
+	var all versionsPage
+	if a := c.do("GET", "/"+bucket+"?versions", ""); a.Status == http.StatusOK {
+		a.decode(c.t, &all)
+		for _, v := range append(all.Version, all.DeleteMarker...) {
+			c.do("DELETE", "/"+bucket+"/"+escapeKey(v.Key)+"?versionId="+v.VersionId, "", "X-Amz-Bypass-Governance-Retention", "true")
 		}
 	}
 	c.do("DELETE", "/"+bucket, "")
