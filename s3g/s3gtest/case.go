@@ -31,8 +31,8 @@ type Need int
 
 // The needs, to be or-ed.
 const (
-	InProcess Need = 1 << iota // the store is in this process, with a short lifecycle day
-	EncryptionKey              // the store has a key for SSE-S3
+	InProcess     Need = 1 << iota // the store is in this process, with a short lifecycle day
+	EncryptionKey                  // the store has a key for SSE-S3
 )
 
 // Group is the first part of the name.
