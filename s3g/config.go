@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/s3g/sse"
 )
 
 // Config of a gateway. DefaultConfig has the defaults.
@@ -31,6 +32,14 @@ type Config struct {
 	// AccessLog logs every request at info level; off, only at debug level.
 	// Failures of ours are always logged.
 	AccessLog bool
+
+	// ClusterKeys wrap the data keys of SSE-S3; nil: SSE-S3 is 501.
+	ClusterKeys *sse.Keyring
+	// KMS wraps those of SSE-KMS; nil: aws:kms is 501.
+	KMS sse.KMS
+	// CustomerKeysOverHTTP takes the keys of SSE-C on connections without TLS, which
+	// AWS refuses.
+	CustomerKeysOverHTTP bool
 
 	MaxInFlight  int           // requests in work at once; more wait for QueueTimeout, then get 503 SlowDown
 	QueueTimeout time.Duration // how long
@@ -59,6 +68,8 @@ func DefaultConfig() Config {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		StopTimeout:       10 * time.Second,
+
+		CustomerKeysOverHTTP: true,
 	}
 }
 

@@ -13,8 +13,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/s3g/s3xml"
 )
 
-// copyObject answers PUT with x-amz-copy-source. The copy shares the source's
-// blocks, so its size doesn't matter.
+// copyObject answers PUT with x-amz-copy-source.
 func (g *gateway) copyObject(w http.ResponseWriter, r *request) error {
 	src, err := copySource(r.Header)
 	if err != nil {
@@ -27,15 +26,16 @@ func (g *gateway) copyObject(w http.ResponseWriter, r *request) error {
 	if o.Protection, err = g.protection(r); err != nil {
 		return err
 	}
-	if src == r.keyRef() && !o.ReplaceMetadata && r.Header.Get("X-Amz-Storage-Class") == "" {
+	if src == r.keyRef() && !o.ReplaceMetadata && r.Header.Get("X-Amz-Storage-Class") == "" && !asksEncryption(r.Header) {
 		return s3err.InvalidRequest.With("This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 	}
-	obj, err := g.objects.CopyObject(r.Context(), src, r.keyRef(), o)
+	obj, err := g.copy(r, src, o)
 	if err != nil {
 		return g.copyError(src, r, err)
 	}
 	h := w.Header()
 	tellVersion(h, &obj)
+	tellEncryption(h, obj.Encryption)
 	if v := obj.SourceVersionID; v != "" {
 		h[sourceVersionHeader] = []string{v}
 	}

@@ -191,17 +191,13 @@ func classOrDefault(class string) string {
 // unsupported are headers that ask for something we don't do, and must not be
 // dropped silently: data would not be where or how the caller believes.
 var unsupported = map[string]*s3err.Error{
-	"X-Amz-Server-Side-Encryption-Customer-Algorithm":             s3err.NotImplemented,
-	"X-Amz-Server-Side-Encryption-Customer-Key":                   s3err.NotImplemented,
-	"X-Amz-Server-Side-Encryption":                                s3err.NotImplemented,
-	"X-Amz-Website-Redirect-Location":                             s3err.NotImplemented,
-	"X-Amz-Write-Offset-Bytes":                                    s3err.NotImplemented,
-	"X-Amz-Grant-Full-Control":                                    s3err.NotImplemented,
-	"X-Amz-Grant-Read":                                            s3err.NotImplemented,
-	"X-Amz-Grant-Read-Acp":                                        s3err.NotImplemented,
-	"X-Amz-Grant-Write":                                           s3err.NotImplemented,
-	"X-Amz-Grant-Write-Acp":                                       s3err.NotImplemented,
-	"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Algorithm": s3err.NotImplemented,
+	"X-Amz-Website-Redirect-Location": s3err.NotImplemented,
+	"X-Amz-Write-Offset-Bytes":        s3err.NotImplemented,
+	"X-Amz-Grant-Full-Control":        s3err.NotImplemented,
+	"X-Amz-Grant-Read":                s3err.NotImplemented,
+	"X-Amz-Grant-Read-Acp":            s3err.NotImplemented,
+	"X-Amz-Grant-Write":               s3err.NotImplemented,
+	"X-Amz-Grant-Write-Acp":           s3err.NotImplemented,
 }
 
 // cannedACLs are accepted and mean nothing: open mode lets everybody in.

@@ -37,10 +37,16 @@ func (g *gateway) createMultipartUpload(w http.ResponseWriter, r *request) error
 	if o.ChecksumAlgorithm, o.ChecksumType, err = uploadChecksum(r.Header); err != nil {
 		return err
 	}
+	sealing, err := g.newSealing(r)
+	if err != nil {
+		return err
+	}
+	o.Encryption = sealing.encryption()
 	up, err := g.uploads.CreateUpload(r.Context(), r.keyRef(), o)
 	if err != nil {
 		return err
 	}
+	tellEncryption(w.Header(), up.Encryption)
 	if o.ChecksumAlgorithm != "" {
 		w.Header()["X-Amz-Checksum-Algorithm"] = []string{o.ChecksumAlgorithm}
 		w.Header()["X-Amz-Checksum-Type"] = []string{o.ChecksumType}
@@ -102,6 +108,7 @@ func (g *gateway) completeMultipartUpload(w http.ResponseWriter, r *request) err
 	}
 	setXMLChecksums(&doc.Checksums, obj.Checksums)
 	tellVersion(w.Header(), &obj)
+	tellManaged(w.Header(), obj.Encryption)
 	return writeXML(w, doc)
 }
 

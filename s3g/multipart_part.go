@@ -49,11 +49,16 @@ func (g *gateway) uploadPart(w http.ResponseWriter, r *request) error {
 	if err := sameAlgorithm(up.ChecksumAlgorithm, body.Algorithm()); err != nil {
 		return err
 	}
-	part, err := g.putPart(r, up, number, body)
+	sealing, err := g.partSealing(r, &up)
+	if err != nil {
+		return err
+	}
+	part, err := g.putPart(r, up, number, body, sealing)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
+	tellEncryption(h, up.Encryption)
 	h["Etag"] = []string{quote(part.ETag)}
 	putChecksums(h, part.Checksums)
 	delete(h, "X-Amz-Checksum-Type") // AWS has it for objects only
@@ -71,11 +76,12 @@ func sameAlgorithm(upload, part string) error {
 		strings.ToLower(upload), strings.ToLower(part))
 }
 
-func (g *gateway) putPart(r *request, up client.Upload, number int, body *payload.Body) (client.Part, error) {
-	return g.uploads.PutPart(r.Context(), r.uploadRef(), number, body, client.PutOptions{
+func (g *gateway) putPart(r *request, up client.Upload, number int, body *payload.Body, s *sealing) (client.Part, error) {
+	return g.uploads.PutPart(r.Context(), r.uploadRef(), number, s.reader(body), client.PutOptions{
 		ExpectedOwner: r.expectedOwner(),
 		Replication:   replication(up.Meta.StorageClass),
-		Seal:          func(int64) (client.Sealed, error) { return seal(body) },
+		Encryption:    s.encryption(),
+		Seal:          func(int64) (client.Sealed, error) { return s.seal(body) },
 	})
 }
 
@@ -91,18 +97,30 @@ func (g *gateway) uploadPartCopy(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	sealing, err := g.partSealing(r, &up)
+	if err != nil {
+		return err
+	}
 	src, part, err := g.partSource(r)
 	if err != nil {
 		return err
 	}
-	reader := g.objects.ReadObject(r.Context(), src, part.off, part.n)
-	defer func() { _ = reader.Close() }()
-	body := payload.Digest(reader, part.n, up.ChecksumAlgorithm)
-	defer func() { _ = body.Close() }()
-	copied, err := g.putPart(r, up, number, body)
+	key, err := g.readerKey(r, sourcePrefix, &src)
 	if err != nil {
 		return err
 	}
+	reader, err := g.read(r.Context(), src, key, part.off, part.n)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = reader.Close() }()
+	body := payload.Digest(reader, part.n, up.ChecksumAlgorithm)
+	defer func() { _ = body.Close() }()
+	copied, err := g.putPart(r, up, number, body, sealing)
+	if err != nil {
+		return err
+	}
+	tellEncryption(w.Header(), up.Encryption)
 	tellSource(w.Header(), &src)
 	doc := &s3xml.CopyPartResult{LastModified: copied.Modified, ETag: quote(copied.ETag)}
 	setXMLChecksums(&doc.Checksums, copied.Checksums)

@@ -20,7 +20,10 @@ func (g *gateway) getObject(w http.ResponseWriter, r *request) error {
 		w.WriteHeader(v.status)
 		return nil
 	}
-	body := g.objects.ReadObject(r.Context(), o, v.off, v.n)
+	body, err := g.read(r.Context(), o, v.key, v.off, v.n)
+	if err != nil {
+		return err
+	}
 	defer func() { _ = body.Close() }()
 	if err := body.Ready(); err != nil { // what can't be read is still a 503
 		return err
@@ -46,14 +49,16 @@ type view struct {
 	span
 	status int          // 200 or 206
 	part   *client.Part // the part asked for by number
+	key    *customerKey // with which the object is read, if it needs one
 }
 
 // open looks the object up, decides the conditions and sets the headers.
 func (g *gateway) open(w http.ResponseWriter, r *request) (client.Object, view, error) {
-	if err := refuseReadHeaders(r.Header); err != nil {
-		return client.Object{}, view{}, err
-	}
 	o, err := g.lookup(r)
+	if err != nil {
+		return o, view{}, err
+	}
+	key, err := g.readerKey(r, customerPrefix, &o)
 	if err != nil {
 		return o, view{}, err
 	}
@@ -66,6 +71,7 @@ func (g *gateway) open(w http.ResponseWriter, r *request) (client.Object, view, 
 	if err != nil {
 		return o, v, err
 	}
+	v.key = key
 	setObjectHeaders(h, &o)
 	setChecksums(h, r, &o, v)
 	h["Content-Length"] = []string{strconv.FormatInt(v.n, 10)}
@@ -73,15 +79,6 @@ func (g *gateway) open(w http.ResponseWriter, r *request) (client.Object, view, 
 		h["Content-Range"] = []string{v.contentRange(o.Size)}
 	}
 	return o, v, overrideHeaders(h, r)
-}
-
-// refuseReadHeaders refuses reads with a customer's key: we have no object that
-// was stored with one.
-func refuseReadHeaders(h http.Header) error {
-	if h["X-Amz-Server-Side-Encryption-Customer-Algorithm"] != nil {
-		return s3err.InvalidRequest.With("The encryption parameters are not applicable to this object.")
-	}
-	return nil
 }
 
 // selectView finds out which bytes r wants.
@@ -182,6 +179,7 @@ func setObjectHeaders(h http.Header, o *client.Object) {
 		h["X-Amz-Storage-Class"] = []string{c}
 	}
 	tellLock(h, o)
+	tellEncryption(h, o.Encryption)
 	if n := len(o.Meta.Tags); n > 0 {
 		h["X-Amz-Tagging-Count"] = []string{strconv.Itoa(n)}
 	}

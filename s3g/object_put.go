@@ -50,19 +50,24 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 	if err != nil {
 		return client.Object{}, err
 	}
+	sealing, err := g.newSealing(r)
+	if err != nil {
+		return client.Object{}, err
+	}
 	body, err := r.openBody(limits)
 	if err != nil {
 		return client.Object{}, err
 	}
 	defer func() { _ = body.Close() }()
 	if n := body.Size(); n < 0 || n >= lookFirst {
-		if _, err := g.buckets.GetBucket(r.Context(), r.bucketRef(), r.expectedOwner()); err != nil {
+		if _, err := g.bucketOf(r); err != nil {
 			return client.Object{}, err
 		}
 	}
-	o, err := g.objects.PutObject(r.Context(), r.keyRef(), body, client.PutOptions{
+	o, err := g.objects.PutObject(r.Context(), r.keyRef(), sealing.reader(body), client.PutOptions{
 		Meta: meta, Protection: protection, Condition: cond, ExpectedOwner: r.expectedOwner(), Replication: replication(meta.StorageClass),
-		Seal: func(int64) (client.Sealed, error) { return seal(body) },
+		Encryption: sealing.encryption(),
+		Seal:       func(int64) (client.Sealed, error) { return sealing.seal(body) },
 	})
 	if err != nil {
 		return o, err
@@ -70,6 +75,7 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 	h["Etag"] = []string{quote(o.ETag)}
 	tellVersion(h, &o)
 	putChecksums(h, o.Checksums)
+	tellEncryption(h, sealing.encryption())
 	return o, nil
 }
 
@@ -83,16 +89,3 @@ func requireLength(r *http.Request) error {
 }
 
 var zeroLength = []string{"0"}
-
-// seal gives the store what was found out about the body while it streamed by.
-func seal(body *payload.Body) (client.Sealed, error) {
-	s, err := body.Sealed()
-	if err != nil {
-		return client.Sealed{}, err
-	}
-	out := client.Sealed{ETag: s.MD5}
-	for _, c := range s.Checksums {
-		out.Checksums = append(out.Checksums, client.Checksum{Algorithm: c.Algorithm, Value: c.Value, Type: "FULL_OBJECT"})
-	}
-	return out, nil
-}

@@ -30,6 +30,8 @@ type request struct {
 	target target // what the router looks at
 	row    *row   // what the router chose; nil if nothing
 	err    error  // what the answer was, for the log
+
+	bucket *client.Bucket // what bucketOf found
 }
 
 // bucketRef is the addressed bucket.
@@ -51,4 +53,17 @@ func (r *request) operation() string {
 		return "Unknown"
 	}
 	return r.row.op
+}
+
+// bucketOf is what om knows of the addressed bucket, which is asked once for a
+// request. Another owner than the expected one is an error.
+func (g *gateway) bucketOf(r *request) (client.Bucket, error) {
+	if r.bucket == nil {
+		b, err := g.buckets.GetBucket(r.Context(), r.bucketRef(), r.expectedOwner())
+		if err != nil {
+			return b, err
+		}
+		r.bucket = &b
+	}
+	return *r.bucket, nil
 }

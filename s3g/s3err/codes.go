@@ -21,6 +21,7 @@ var (
 	InvalidArgument                      = def("InvalidArgument", 400, "Invalid Argument")
 	InvalidBucketName                    = def("InvalidBucketName", 400, "The specified bucket is not valid.")
 	InvalidDigest                        = def("InvalidDigest", 400, "The Content-MD5 you specified was invalid.")
+	KMSNotFound                          = def("KMS.NotFoundException", 400, "The KMS key does not exist.")
 	InvalidEncryptionAlgorithmError      = def("InvalidEncryptionAlgorithmError", 400, "The encryption request you specified is not valid. The valid value is AES256.")
 	InvalidLocationConstraint            = def("InvalidLocationConstraint", 400, "The specified location-constraint is not valid")
 	InvalidPart                          = def("InvalidPart", 400, "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.")
