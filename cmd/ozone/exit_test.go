@@ -173,7 +173,11 @@ func TestOMAddresses(t *testing.T) {
 		if test.define != "" {
 			s.defines = []string{test.define}
 		}
-		got, err := s.omAddresses(test.host)
+		c, err := s.config()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.omAddresses(c, test.host)
 		if err != nil || len(got) != 1 || got[0] != test.want {
 			t.Errorf("%+v: got %v, %v", test, got, err)
 		}

@@ -19,6 +19,7 @@ import (
 // fakeCluster is a cluster of maps with om's rules as far as the commands can
 // see them. Its clock stands still.
 type fakeCluster struct {
+	openUsers
 	now        time.Time
 	nodes      []client.NodeInfo
 	containers []client.ContainerInfo
@@ -35,6 +36,19 @@ type fakeCluster struct {
 type fakeKey struct {
 	object client.Object
 	data   []byte
+}
+
+// openUsers is what an open store says of secrets; nobody asks it about users.
+type openUsers struct{ users }
+
+func (openUsers) NewSecret(context.Context, string) (string, error) {
+	return "", ozerr.New(ozerr.NotSupported, "open mode")
+}
+func (openUsers) SetSecret(context.Context, string, string) error {
+	return ozerr.New(ozerr.NotSupported, "open mode")
+}
+func (openUsers) RevokeSecret(context.Context, string) error {
+	return ozerr.New(ozerr.NotSupported, "open mode")
 }
 
 var _ cluster = (*fakeCluster)(nil)

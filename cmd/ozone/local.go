@@ -57,7 +57,11 @@ data stays in the data directory; starting again finds it.
 Then, in another terminal, "ozone sh volume list" or any S3 client.
 
 It listens on this machine only, unless --host says otherwise: the store is open, and
-whoever reaches the ports may read and delete everything.`,
+whoever reaches the ports may read and delete everything. With
+
+  ozone local run -D ozone.security.enabled=true
+
+it is secure: requests must be signed by a user that "ozone s3 getsecret" made.`,
 		Args: arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.given = cmd.Flags().Changed
@@ -187,7 +191,17 @@ func printReady(w io.Writer, c *local.Cluster, o localOptions, took time.Duratio
 	}
 	fmt.Fprintf(w, `  data          %s
   datanodes     %d, replication %d
+`, data, c.Datanodes(), c.Replication())
+	if c.Secure() {
+		printSecure(w, c.AdminKeyFile(), endpoint, om)
+	} else {
+		printOpen(w, endpoint, om)
+	}
+	fmt.Fprint(w, "\nCtrl-C stops it.\n")
+}
 
+func printOpen(w io.Writer, endpoint, om string) {
+	fmt.Fprintf(w, `
 OPEN MODE: any access key works and nothing is checked. Whoever reaches these ports
 can read and delete everything.
 
@@ -196,9 +210,20 @@ Try in another terminal:
   export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1
   aws --endpoint-url %s s3 mb s3://bucket1
   %s
+`, endpoint, shellHint(om, "ozone sh bucket path bucket1"))
+}
 
-Ctrl-C stops it.
-`, data, c.Datanodes(), c.Replication(), endpoint, shellHint(om))
+// printSecure says how to make a user, without whom nobody gets in.
+func printSecure(w io.Writer, keyFile, endpoint, om string) {
+	fmt.Fprintf(w, `  admin key     %s
+
+SECURE MODE: requests must be signed by a user. Make one in another terminal:
+
+  export OZONE_ADMIN_KEY_FILE=%s
+  eval "$(%s)"
+  export AWS_DEFAULT_REGION=us-east-1
+  aws --endpoint-url %s s3 mb s3://bucket1
+`, keyFile, quoted(keyFile), shellHint(om, "ozone s3 getsecret -u alice -e"), endpoint)
 }
 
 // here names this machine instead of "every interface", in a URL or host:port.
@@ -216,9 +241,8 @@ func here(address string) string {
 	return scheme + net.JoinHostPort("localhost", port)
 }
 
-// shellHint is a command of the shell that reaches this om.
-func shellHint(om string) string {
-	const command = "ozone sh bucket path bucket1"
+// shellHint is a command that reaches this om.
+func shellHint(om, command string) string {
 	if _, port, err := net.SplitHostPort(om); err == nil && port == strconv.Itoa(9862) {
 		return command
 	}

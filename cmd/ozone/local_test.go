@@ -70,10 +70,11 @@ func TestAddressesForPeople(t *testing.T) {
 			t.Errorf("%s becomes %s", in, got)
 		}
 	}
-	if got := shellHint("localhost:9862"); got != "ozone sh bucket path bucket1" {
+	const command = "ozone sh bucket path bucket1"
+	if got := shellHint("localhost:9862", command); got != "ozone sh bucket path bucket1" {
 		t.Error(got)
 	}
-	if got := shellHint("localhost:1"); got != "ozone sh bucket path bucket1 --om localhost:1" {
+	if got := shellHint("localhost:1", command); got != "ozone sh bucket path bucket1 --om localhost:1" {
 		t.Error(got)
 	}
 }

@@ -31,11 +31,7 @@ func (s *session) config() (*conf.Config, error) {
 }
 
 // omAddresses are the oms to ask: --om, or the host of a URI, or the configured.
-func (s *session) omAddresses(host string) ([]string, error) {
-	c, err := s.config()
-	if err != nil {
-		return nil, err
-	}
+func (s *session) omAddresses(c *conf.Config, host string) ([]string, error) {
 	configured := c.Dial(keyOMAddress)
 	_, port, err := net.SplitHostPort(configured)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"os/user"
 
 	"github.com/mini-ozone/mini-ozone/client"
+	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/internal/adminkey"
 )
 
 // environment is what the process gives a command. Tests give their own.
@@ -17,8 +19,9 @@ type environment struct {
 	home     string   // the user's home directory, "" if unknown
 	user     string   // on whose behalf the store is asked
 	// connect opens a connection to one of the oms, and the function that closes
-	// it. It fails within seconds when none answers.
-	connect func(ctx context.Context, oms []string) (cluster, func() error, error)
+	// it. It fails within seconds when none answers. key is the admin key, nil for an
+	// open store.
+	connect func(ctx context.Context, oms []string, key []byte) (cluster, func() error, error)
 }
 
 func systemEnvironment() environment {
@@ -50,15 +53,42 @@ type session struct {
 	verbose  bool
 }
 
+// adminKey is the key of the configured file, nil without one in open mode. A file that
+// is named is used even if nothing says that the store is secure: it is only on this
+// machine that the setting may be missing.
+func adminKey(c *conf.Config) ([]byte, error) {
+	if path := c.String("ozone.admin.key.file"); path != "" {
+		return adminkey.Read(path)
+	}
+	return adminkey.Load(c)
+}
+
+// wantsKey tells whether the configuration is that of a secure store.
+func (s *session) wantsKey() (bool, error) {
+	c, err := s.config()
+	if err != nil {
+		return false, err
+	}
+	return c.Bool("ozone.security.enabled") || c.String("ozone.admin.key.file") != "", nil
+}
+
 // with connects to the om that host, --om or the configuration name (in this
 // order of "the more specific wins": --om, URI, configuration) and calls f.
 func (s *session) with(ctx context.Context, host string, f func(context.Context, cluster) error) error {
-	oms, err := s.omAddresses(host)
+	settings, err := s.config()
+	if err != nil {
+		return err
+	}
+	oms, err := s.omAddresses(settings, host)
+	if err != nil {
+		return err
+	}
+	key, err := adminKey(settings)
 	if err != nil {
 		return err
 	}
 	ctx = client.WithCaller(ctx, s.user)
-	c, closeAll, err := s.connect(ctx, oms)
+	c, closeAll, err := s.connect(ctx, oms, key)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,16 @@ type nodes interface {
 	Roles(ctx context.Context) (client.Roles, error)
 }
 
+type users interface {
+	SetUser(ctx context.Context, u client.UserChange) (client.User, error)
+	DeleteUser(ctx context.Context, name string) error
+	GetUser(ctx context.Context, q client.UserQuery) (client.User, error)
+	ListUsers(ctx context.Context, prefix, after string, limit int) ([]client.User, bool, error)
+	NewSecret(ctx context.Context, name string) (string, error)
+	SetSecret(ctx context.Context, name, secret string) error
+	RevokeSecret(ctx context.Context, name string) error
+}
+
 // cluster is all of it.
 type cluster interface {
 	volumes
@@ -51,6 +61,7 @@ type cluster interface {
 	keys
 	uploads
 	nodes
+	users
 }
 
 var _ cluster = (*client.Client)(nil)

@@ -136,7 +136,7 @@ func runWith(c cluster, in string, args ...string) outcome {
 	var out, errs bytes.Buffer
 	env := environment{
 		in: strings.NewReader(in), out: &out, err: &errs, user: "alice",
-		connect: func(context.Context, []string) (cluster, func() error, error) {
+		connect: func(context.Context, []string, []byte) (cluster, func() error, error) {
 			return c, func() error { return nil }, nil
 		},
 	}

@@ -52,9 +52,9 @@ func proveClient(nc net.Conn, key []byte) error {
 	}
 	switch {
 	case got == refusal:
-		return ozerr.New(ozerr.AdminKeyRefused, "the server has another admin key")
+		return ozerr.New(ozerr.AdminKeyRefused, "it has another admin key (ozone.admin.key.file, OZONE_ADMIN_KEY_FILE)")
 	case !hmac.Equal(got[:], proof(key, "server", mine, theirs)):
-		return ozerr.New(ozerr.AdminKeyRefused, "the server does not know the admin key")
+		return ozerr.New(ozerr.AdminKeyRefused, "it does not know the admin key")
 	}
 	return nil
 }
@@ -126,9 +126,9 @@ func expectPreface(r io.Reader, mode byte) error {
 	case bytes.Equal(got[:], preface(mode)):
 		return nil
 	case mode == modeOpen && bytes.Equal(got[:], preface(modeKeyed)):
-		return ozerr.New(ozerr.AdminKeyRefused, "the other side is in secure mode and wants the admin key")
+		return ozerr.New(ozerr.AdminKeyRefused, "it is in secure mode and wants the admin key (ozone.admin.key.file, OZONE_ADMIN_KEY_FILE)")
 	case mode == modeKeyed && bytes.Equal(got[:], preface(modeOpen)):
-		return ozerr.New(ozerr.AdminKeyRefused, "the other side is in open mode and has no admin key")
+		return ozerr.New(ozerr.AdminKeyRefused, "it is in open mode and has no admin key, but this side was given one")
 	}
 	return ozerr.New(ozerr.InvalidRequest, "the peer speaks something else, or another version: %x", got)
 }
