@@ -2773,10 +2773,11 @@ func (x *GetBucketDocument) GetExpectedOwner() string {
 
 // Lifecycle is the content of the lifecycle document.
 type Lifecycle struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Rules         []*LifecycleRule       `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Rules             []*LifecycleRule       `protobuf:"bytes,1,rep,name=rules,proto3" json:"rules,omitempty"`
+	TransitionMinimum string                 `protobuf:"bytes,2,opt,name=transition_minimum,json=transitionMinimum,proto3" json:"transition_minimum,omitempty"` // x-amz-transition-default-minimum-object-size, as given
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Lifecycle) Reset() {
@@ -2816,17 +2817,24 @@ func (x *Lifecycle) GetRules() []*LifecycleRule {
 	return nil
 }
 
+func (x *Lifecycle) GetTransitionMinimum() string {
+	if x != nil {
+		return x.TransitionMinimum
+	}
+	return ""
+}
+
 type LifecycleRule struct {
 	state                 protoimpl.MessageState `protogen:"open.v1"`
 	Id                    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Enabled               bool                   `protobuf:"varint,2,opt,name=enabled,proto3" json:"enabled,omitempty"`
 	Prefix                string                 `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	Tags                  map[string]string      `protobuf:"bytes,4,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	LargerThan            uint64                 `protobuf:"varint,5,opt,name=larger_than,json=largerThan,proto3" json:"larger_than,omitempty"` // bytes; 0: unset
-	SmallerThan           uint64                 `protobuf:"varint,6,opt,name=smaller_than,json=smallerThan,proto3" json:"smaller_than,omitempty"`
+	LargerThan            *uint64                `protobuf:"varint,5,opt,name=larger_than,json=largerThan,proto3,oneof" json:"larger_than,omitempty"` // bytes
+	SmallerThan           *uint64                `protobuf:"varint,6,opt,name=smaller_than,json=smallerThan,proto3,oneof" json:"smaller_than,omitempty"`
 	ExpireDays            uint32                 `protobuf:"varint,7,opt,name=expire_days,json=expireDays,proto3" json:"expire_days,omitempty"`
 	ExpireDateNs          int64                  `protobuf:"varint,8,opt,name=expire_date_ns,json=expireDateNs,proto3" json:"expire_date_ns,omitempty"`
-	ExpireDeleteMarker    bool                   `protobuf:"varint,9,opt,name=expire_delete_marker,json=expireDeleteMarker,proto3" json:"expire_delete_marker,omitempty"`
+	ExpireDeleteMarker    *bool                  `protobuf:"varint,9,opt,name=expire_delete_marker,json=expireDeleteMarker,proto3,oneof" json:"expire_delete_marker,omitempty"`
 	NoncurrentDays        uint32                 `protobuf:"varint,10,opt,name=noncurrent_days,json=noncurrentDays,proto3" json:"noncurrent_days,omitempty"`
 	NoncurrentKeep        uint32                 `protobuf:"varint,11,opt,name=noncurrent_keep,json=noncurrentKeep,proto3" json:"noncurrent_keep,omitempty"` // NewerNoncurrentVersions
 	AbortUploadDays       uint32                 `protobuf:"varint,12,opt,name=abort_upload_days,json=abortUploadDays,proto3" json:"abort_upload_days,omitempty"`
@@ -2898,15 +2906,15 @@ func (x *LifecycleRule) GetTags() map[string]string {
 }
 
 func (x *LifecycleRule) GetLargerThan() uint64 {
-	if x != nil {
-		return x.LargerThan
+	if x != nil && x.LargerThan != nil {
+		return *x.LargerThan
 	}
 	return 0
 }
 
 func (x *LifecycleRule) GetSmallerThan() uint64 {
-	if x != nil {
-		return x.SmallerThan
+	if x != nil && x.SmallerThan != nil {
+		return *x.SmallerThan
 	}
 	return 0
 }
@@ -2926,8 +2934,8 @@ func (x *LifecycleRule) GetExpireDateNs() int64 {
 }
 
 func (x *LifecycleRule) GetExpireDeleteMarker() bool {
-	if x != nil {
-		return x.ExpireDeleteMarker
+	if x != nil && x.ExpireDeleteMarker != nil {
+		return *x.ExpireDeleteMarker
 	}
 	return false
 }
@@ -3907,6 +3915,7 @@ type CommitKey struct {
 	Retention     *Retention             `protobuf:"bytes,12,opt,name=retention,proto3" json:"retention,omitempty"` // unset: the bucket's default
 	LegalHold     bool                   `protobuf:"varint,13,opt,name=legal_hold,json=legalHold,proto3" json:"legal_hold,omitempty"`
 	Encryption    *Encryption            `protobuf:"bytes,14,opt,name=encryption,proto3" json:"encryption,omitempty"`
+	Post          bool                   `protobuf:"varint,15,opt,name=post,proto3" json:"post,omitempty"` // it came as a form, for events
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4037,6 +4046,13 @@ func (x *CommitKey) GetEncryption() *Encryption {
 		return x.Encryption
 	}
 	return nil
+}
+
+func (x *CommitKey) GetPost() bool {
+	if x != nil {
+		return x.Post
+	}
+	return false
 }
 
 // GetKey: version_id "" is the current version, "null" the null version. A delete
@@ -4550,6 +4566,7 @@ type DeleteKeys struct {
 	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
 	Keys          []*KeyToDelete         `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"` // at most 1000
 	ExpectedOwner string                 `protobuf:"bytes,3,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	Lifecycle     bool                   `protobuf:"varint,4,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"` // a rule of the bucket asks for it, for events
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4603,6 +4620,13 @@ func (x *DeleteKeys) GetExpectedOwner() string {
 		return x.ExpectedOwner
 	}
 	return ""
+}
+
+func (x *DeleteKeys) GetLifecycle() bool {
+	if x != nil {
+		return x.Lifecycle
+	}
+	return false
 }
 
 type KeyToDelete struct {
@@ -8104,8 +8128,8 @@ func (x *GetSecret) GetSecret() string {
 	return ""
 }
 
-// EventInfo is one change of a bucket that has a notification document, kept until
-// it was delivered.
+// EventInfo is one change of a bucket for one target of its notification document,
+// kept until it was delivered.
 type EventInfo struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
@@ -8122,6 +8146,8 @@ type EventInfo struct {
 	TimeNs        int64                  `protobuf:"varint,12,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
 	User          string                 `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`
 	RequestId     string                 `protobuf:"bytes,14,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Target        string                 `protobuf:"bytes,15,opt,name=target,proto3" json:"target,omitempty"`                     // id of the target, the last part of its ARN
+	ConfigId      string                 `protobuf:"bytes,16,opt,name=config_id,json=configId,proto3" json:"config_id,omitempty"` // of the configuration that asks for it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8250,6 +8276,20 @@ func (x *EventInfo) GetUser() string {
 func (x *EventInfo) GetRequestId() string {
 	if x != nil {
 		return x.RequestId
+	}
+	return ""
+}
+
+func (x *EventInfo) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *EventInfo) GetConfigId() string {
+	if x != nil {
+		return x.ConfigId
 	}
 	return ""
 }
@@ -8532,21 +8572,22 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x11GetBucketDocument\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12%\n" +
-	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\":\n" +
+	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\"i\n" +
 	"\tLifecycle\x12-\n" +
-	"\x05rules\x18\x01 \x03(\v2\x17.ozone.om.LifecycleRuleR\x05rules\"\xe9\x05\n" +
+	"\x05rules\x18\x01 \x03(\v2\x17.ozone.om.LifecycleRuleR\x05rules\x12-\n" +
+	"\x12transition_minimum\x18\x02 \x01(\tR\x11transitionMinimum\"\xb2\x06\n" +
 	"\rLifecycleRule\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aenabled\x18\x02 \x01(\bR\aenabled\x12\x16\n" +
 	"\x06prefix\x18\x03 \x01(\tR\x06prefix\x125\n" +
-	"\x04tags\x18\x04 \x03(\v2!.ozone.om.LifecycleRule.TagsEntryR\x04tags\x12\x1f\n" +
-	"\vlarger_than\x18\x05 \x01(\x04R\n" +
-	"largerThan\x12!\n" +
-	"\fsmaller_than\x18\x06 \x01(\x04R\vsmallerThan\x12\x1f\n" +
+	"\x04tags\x18\x04 \x03(\v2!.ozone.om.LifecycleRule.TagsEntryR\x04tags\x12$\n" +
+	"\vlarger_than\x18\x05 \x01(\x04H\x00R\n" +
+	"largerThan\x88\x01\x01\x12&\n" +
+	"\fsmaller_than\x18\x06 \x01(\x04H\x01R\vsmallerThan\x88\x01\x01\x12\x1f\n" +
 	"\vexpire_days\x18\a \x01(\rR\n" +
 	"expireDays\x12$\n" +
-	"\x0eexpire_date_ns\x18\b \x01(\x03R\fexpireDateNs\x120\n" +
-	"\x14expire_delete_marker\x18\t \x01(\bR\x12expireDeleteMarker\x12'\n" +
+	"\x0eexpire_date_ns\x18\b \x01(\x03R\fexpireDateNs\x125\n" +
+	"\x14expire_delete_marker\x18\t \x01(\bH\x02R\x12expireDeleteMarker\x88\x01\x01\x12'\n" +
 	"\x0fnoncurrent_days\x18\n" +
 	" \x01(\rR\x0enoncurrentDays\x12'\n" +
 	"\x0fnoncurrent_keep\x18\v \x01(\rR\x0enoncurrentKeep\x12*\n" +
@@ -8559,7 +8600,10 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x11has_filter_prefix\x18\x11 \x01(\bR\x0fhasFilterPrefix\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x85\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0e\n" +
+	"\f_larger_thanB\x0f\n" +
+	"\r_smaller_thanB\x17\n" +
+	"\x15_expire_delete_marker\"\x85\x01\n" +
 	"\n" +
 	"Transition\x12\x12\n" +
 	"\x04days\x18\x01 \x01(\rR\x04days\x12\x17\n" +
@@ -8656,7 +8700,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\rif_none_match\x18\x02 \x03(\tR\vifNoneMatch\x12/\n" +
 	"\x14if_modified_since_ns\x18\x03 \x01(\x03R\x11ifModifiedSinceNs\x123\n" +
 	"\x16if_unmodified_since_ns\x18\x04 \x01(\x03R\x13ifUnmodifiedSinceNs\x12#\n" +
-	"\rif_generation\x18\x05 \x01(\x04R\fifGeneration\"\x97\x04\n" +
+	"\rif_generation\x18\x05 \x01(\x04R\fifGeneration\"\xab\x04\n" +
 	"\tCommitKey\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -8675,7 +8719,8 @@ const file_ompb_om_proto_rawDesc = "" +
 	"legal_hold\x18\r \x01(\bR\tlegalHold\x124\n" +
 	"\n" +
 	"encryption\x18\x0e \x01(\v2\x14.ozone.om.EncryptionR\n" +
-	"encryption\"\x87\x01\n" +
+	"encryption\x12\x12\n" +
+	"\x04post\x18\x0f \x01(\bR\x04post\"\x87\x01\n" +
 	"\x06GetKey\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12%\n" +
@@ -8717,12 +8762,13 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x0fcommon_prefixes\x18\x02 \x03(\tR\x0ecommonPrefixes\x12\x1c\n" +
 	"\ttruncated\x18\x03 \x01(\bR\ttruncated\x12\x19\n" +
 	"\bnext_key\x18\x04 \x01(\tR\anextKey\x12!\n" +
-	"\fnext_version\x18\x05 \x01(\tR\vnextVersion\"\x85\x01\n" +
+	"\fnext_version\x18\x05 \x01(\tR\vnextVersion\"\xa3\x01\n" +
 	"\n" +
 	"DeleteKeys\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12)\n" +
 	"\x04keys\x18\x02 \x03(\v2\x15.ozone.om.KeyToDeleteR\x04keys\x12%\n" +
-	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\"\x9b\x02\n" +
+	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\x12\x1c\n" +
+	"\tlifecycle\x18\x04 \x01(\bR\tlifecycle\"\x9b\x02\n" +
 	"\vKeyToDelete\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
 	"\tcondition\x18\x02 \x01(\v2\x13.ozone.om.ConditionR\tcondition\x12\x1d\n" +
@@ -9048,7 +9094,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x03GET\x10\x01\x12\a\n" +
 	"\x03SET\x10\x02\x12\n" +
 	"\n" +
-	"\x06REVOKE\x10\x03\"\xe6\x02\n" +
+	"\x06REVOKE\x10\x03\"\x9b\x03\n" +
 	"\tEventInfo\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x18\n" +
 	"\aordinal\x18\x02 \x01(\rR\aordinal\x12\x14\n" +
@@ -9066,7 +9112,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\atime_ns\x18\f \x01(\x03R\x06timeNs\x12\x12\n" +
 	"\x04user\x18\r \x01(\tR\x04user\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\x0e \x01(\tR\trequestId\";\n" +
+	"request_id\x18\x0e \x01(\tR\trequestId\x12\x16\n" +
+	"\x06target\x18\x0f \x01(\tR\x06target\x12\x1b\n" +
+	"\tconfig_id\x18\x10 \x01(\tR\bconfigId\";\n" +
 	"\fForgetEvents\x12+\n" +
 	"\x06events\x18\x01 \x03(\v2\x13.ozone.om.EventInfoR\x06eventsB-Z+github.com/mini-ozone/mini-ozone/proto/ompbb\x06proto3"
 
@@ -9465,6 +9513,7 @@ func file_ompb_om_proto_init() {
 		(*SetBucket_Document)(nil),
 		(*SetBucket_Owner)(nil),
 	}
+	file_ompb_om_proto_msgTypes[23].OneofWrappers = []any{}
 	file_ompb_om_proto_msgTypes[51].OneofWrappers = []any{
 		(*SetKeyLock_Retention)(nil),
 		(*SetKeyLock_LegalHold)(nil),
