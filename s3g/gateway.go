@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/mini-ozone/mini-ozone/client"
+	"github.com/mini-ozone/mini-ozone/internal/lifecycle"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/s3g/cors"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
@@ -36,14 +37,16 @@ type gateway struct {
 	router    *mux.Router
 	slots     chan struct{} // one for each request in work
 	cors      *documents[cors.Rules]
+	lifecycle *documents[*lifecycle.Config]
 }
 
 func newGateway(cfg Config, store Store, m *metrics, log zerolog.Logger) *gateway {
 	g := &gateway{
 		cfg: cfg, buckets: store, objects: store, uploads: store, log: log, metrics: m, now: time.Now,
-		rows:  routes(),
-		slots: make(chan struct{}, cfg.MaxInFlight),
-		cors:  newDocuments(client.DocumentCORS, store, cors.Parse),
+		rows:      routes(),
+		slots:     make(chan struct{}, cfg.MaxInFlight),
+		cors:      newDocuments(client.DocumentCORS, store, cors.Parse),
+		lifecycle: newDocuments(client.DocumentLifecycle, store, lifecycle.Decode),
 	}
 	g.secrets = newSecrets(store, g.now)
 	for i := range g.rows {

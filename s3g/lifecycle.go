@@ -54,8 +54,7 @@ func (g *gateway) putBucketLifecycle(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	change := client.BucketChange{Document: &client.Document{Kind: client.DocumentLifecycle, Content: content}}
-	if _, err := g.buckets.SetBucket(r.Context(), r.bucketRef(), change, r.expectedOwner()); err != nil {
+	if err := g.setDocument(r, client.DocumentLifecycle, content); err != nil {
 		return err
 	}
 	h := w.Header()
@@ -67,8 +66,7 @@ func (g *gateway) putBucketLifecycle(w http.ResponseWriter, r *request) error {
 
 // deleteBucketLifecycle answers DELETE ?lifecycle, whether there are rules or not.
 func (g *gateway) deleteBucketLifecycle(w http.ResponseWriter, r *request) error {
-	change := client.BucketChange{Document: &client.Document{Kind: client.DocumentLifecycle}}
-	if _, err := g.buckets.SetBucket(r.Context(), r.bucketRef(), change, r.expectedOwner()); err != nil {
+	if err := g.setDocument(r, client.DocumentLifecycle, nil); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -92,19 +90,11 @@ func transitionMinimum(h http.Header) (string, error) {
 // current version: when at the earliest, and the rule's id. It is a promise of the
 // future, so a failure to read the rules is no reason to fail the request.
 func (g *gateway) setExpiration(h http.Header, r *request, o *client.Object) {
-	index := o.Bucket.Documents[client.DocumentLifecycle]
-	if index == 0 {
-		return
-	}
-	c, err := g.rules.get(documentKey{o.Bucket.ID, index}, func() (*lifecycle.Config, error) {
-		d, err := g.buckets.GetBucketDocument(r.Context(), r.bucketRef(), client.DocumentLifecycle, "")
-		if err != nil {
-			return nil, err
-		}
-		return lifecycle.Decode(d.Content)
-	})
+	c, ok, err := g.lifecycle.of(r.Context(), o.Bucket)
 	if err != nil {
 		g.log.Warn().Err(err).Str("request_id", r.ID).Str("bucket", r.Bucket).Msg("lifecycle rules can't be read for x-amz-expiration")
+	}
+	if !ok {
 		return
 	}
 	v := c.Judge(&lifecycle.Version{
