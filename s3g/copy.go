@@ -36,6 +36,7 @@ func (g *gateway) copyObject(w http.ResponseWriter, r *request) error {
 	h := w.Header()
 	tellVersion(h, &obj)
 	tellEncryption(h, obj.Encryption)
+	g.setExpiration(h, r, &obj)
 	if v := obj.SourceVersionID; v != "" {
 		h[sourceVersionHeader] = []string{v}
 	}

@@ -2,6 +2,7 @@ package s3g
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -87,20 +88,42 @@ func transitionMinimum(h http.Header) (string, error) {
 }
 
 // setExpiration sets x-amz-expiration where a rule of o's bucket will delete o, the
-// current version: when at the earliest, and the rule's id. It is a promise of the
-// future, so a failure to read the rules is no reason to fail the request.
+// current version: when at the earliest, and the rule's id.
 func (g *gateway) setExpiration(h http.Header, r *request, o *client.Object) {
-	c, ok, err := g.lifecycle.of(r.Context(), o.Bucket)
-	if err != nil {
-		g.log.Warn().Err(err).Str("request_id", r.ID).Str("bucket", r.Bucket).Msg("lifecycle rules can't be read for x-amz-expiration")
-	}
-	if !ok {
+	c := g.lifecycleOf(r, o.Bucket)
+	if c == nil {
 		return
 	}
 	v := c.Judge(&lifecycle.Version{
 		Key: o.Key, Size: uint64(o.Size), Tags: o.Meta.Tags, Modified: o.Modified, Latest: true,
 	}, lifecycle.Calendar{})
 	if v.Action == lifecycle.Expire {
-		h["X-Amz-Expiration"] = []string{`expiry-date="` + v.Due.UTC().Format(http.TimeFormat) + `", rule-id="` + url.PathEscape(v.Rule) + `"`}
+		h["X-Amz-Expiration"] = []string{fmt.Sprintf(`expiry-date="%s", rule-id="%s"`, v.Due.UTC().Format(http.TimeFormat), url.QueryEscape(v.Rule))}
 	}
+}
+
+// setAbortDate sets x-amz-abort-date and x-amz-abort-rule-id where a rule will abort
+// the upload.
+func (g *gateway) setAbortDate(h http.Header, r *request, up *client.Upload) {
+	c := g.lifecycleOf(r, up.Bucket)
+	if c == nil {
+		return
+	}
+	if due, rule := c.AbortDue(up.Key, up.Initiated, lifecycle.Calendar{}); !due.IsZero() {
+		h["X-Amz-Abort-Date"] = []string{due.UTC().Format(http.TimeFormat)}
+		h["X-Amz-Abort-Rule-Id"] = []string{url.QueryEscape(rule)}
+	}
+}
+
+// lifecycleOf are the rules of b, nil if it has none. What they say in headers is
+// about the future, so a failure to read them is no reason to fail the request.
+func (g *gateway) lifecycleOf(r *request, b client.Bucket) *lifecycle.Config {
+	c, ok, err := g.lifecycle.of(r.Context(), b)
+	if err != nil {
+		g.log.Warn().Err(err).Str("request_id", r.ID).Str("bucket", r.Bucket).Msg("lifecycle rules can't be read")
+	}
+	if !ok {
+		return nil
+	}
+	return c
 }

@@ -51,6 +51,7 @@ func (g *gateway) createMultipartUpload(w http.ResponseWriter, r *request) error
 		w.Header()["X-Amz-Checksum-Algorithm"] = []string{o.ChecksumAlgorithm}
 		w.Header()["X-Amz-Checksum-Type"] = []string{o.ChecksumType}
 	}
+	g.setAbortDate(w.Header(), r, &up)
 	return writeXML(w, &s3xml.InitiateMultipartUploadResult{Bucket: r.Bucket, Key: r.Key, UploadID: up.ID})
 }
 
@@ -109,6 +110,7 @@ func (g *gateway) completeMultipartUpload(w http.ResponseWriter, r *request) err
 	setXMLChecksums(&doc.Checksums, obj.Checksums)
 	tellVersion(w.Header(), &obj)
 	tellManaged(w.Header(), obj.Encryption)
+	g.setExpiration(w.Header(), r, &obj)
 	return writeXML(w, doc)
 }
 

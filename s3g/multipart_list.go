@@ -29,6 +29,7 @@ func (g *gateway) listParts(w http.ResponseWriter, r *request) error {
 	if limit == 0 {
 		page.Parts, page.Truncated = nil, false
 	}
+	g.setAbortDate(w.Header(), r, &page.Upload)
 	doc := &s3xml.ListPartsResult{
 		Bucket: r.Bucket, Key: encode(r.Key), UploadID: page.Upload.ID,
 		Initiator: ownerOf(page.Upload.Owner), Owner: ownerOf(page.Upload.Owner),

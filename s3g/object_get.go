@@ -73,6 +73,9 @@ func (g *gateway) open(w http.ResponseWriter, r *request) (client.Object, view, 
 	}
 	v.key = key
 	setObjectHeaders(h, &o)
+	if r.Query.Get("versionId") == "" {
+		g.setExpiration(h, r, &o)
+	}
 	setChecksums(h, r, &o, v)
 	h["Content-Length"] = []string{strconv.FormatInt(v.n, 10)}
 	if v.status == http.StatusPartialContent {

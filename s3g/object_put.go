@@ -74,6 +74,7 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 	}
 	h["Etag"] = []string{quote(o.ETag)}
 	tellVersion(h, &o)
+	g.setExpiration(h, r, &o)
 	putChecksums(h, o.Checksums)
 	tellEncryption(h, sealing.encryption())
 	return o, nil

@@ -64,7 +64,7 @@ var (
 // routes is the route table: every operation of AWS S3's API, the ones we have
 // first. The frequent ones lead because the router goes through it in order.
 func routes() []row {
-	return slices.Concat(implemented(), versionRoutes(), notImplementedBucket(), notImplementedObject())
+	return slices.Concat(implemented(), versionRoutes(), ruleRoutes(), notImplementedBucket(), notImplementedObject())
 }
 
 func implemented() []row {
@@ -125,6 +125,17 @@ func versionRoutes() []row {
 	}
 }
 
+// ruleRoutes are the operations on what om does by itself for a bucket.
+func ruleRoutes() []row {
+	return []row{
+		{level: bucket, method: "GET", sub: "lifecycle", op: "GetBucketLifecycleConfiguration", action: "s3:GetLifecycleConfiguration", handle: (*gateway).getBucketLifecycle},
+		{level: bucket, method: "PUT", sub: "lifecycle", op: "PutBucketLifecycleConfiguration", action: "s3:PutLifecycleConfiguration", handle: (*gateway).putBucketLifecycle},
+		{level: bucket, method: "DELETE", sub: "lifecycle", op: "DeleteBucketLifecycle", action: "s3:PutLifecycleConfiguration", handle: (*gateway).deleteBucketLifecycle},
+		{level: bucket, method: "GET", sub: "notification", op: "GetBucketNotificationConfiguration", action: "s3:GetBucketNotification", handle: (*gateway).getBucketNotification},
+		{level: bucket, method: "PUT", sub: "notification", op: "PutBucketNotificationConfiguration", action: "s3:PutBucketNotification", handle: (*gateway).putBucketNotification},
+	}
+}
+
 // notImplementedBucket are the bucket operations of AWS that answer 501.
 func notImplementedBucket() []row {
 	var rows []row
@@ -139,12 +150,10 @@ func notImplementedBucket() []row {
 		{"encryption", "BucketEncryption", "GET PUT DELETE"},
 		{"intelligent-tiering", "BucketIntelligentTieringConfiguration", "GET PUT DELETE"},
 		{"inventory", "BucketInventoryConfiguration", "GET PUT DELETE"},
-		{"lifecycle", "BucketLifecycleConfiguration", "GET PUT DELETE"},
 		{"logging", "BucketLogging", "GET PUT"},
 		{"metadataConfiguration", "BucketMetadataConfiguration", "GET DELETE"},
 		{"metadataTable", "BucketMetadataTableConfiguration", "GET DELETE"},
 		{"metrics", "BucketMetricsConfiguration", "GET PUT DELETE"},
-		{"notification", "BucketNotificationConfiguration", "GET PUT"},
 		{"ownershipControls", "BucketOwnershipControls", "GET PUT DELETE"},
 		{"policy", "BucketPolicy", "GET PUT DELETE"},
 		{"policyStatus", "BucketPolicyStatus", "GET"},
