@@ -130,7 +130,7 @@ func ruleRoutes() []row {
 	return []row{
 		{level: bucket, method: "GET", sub: "lifecycle", op: "GetBucketLifecycleConfiguration", action: "s3:GetLifecycleConfiguration", handle: (*gateway).getBucketLifecycle},
 		{level: bucket, method: "PUT", sub: "lifecycle", op: "PutBucketLifecycleConfiguration", action: "s3:PutLifecycleConfiguration", handle: (*gateway).putBucketLifecycle},
-		{level: bucket, method: "DELETE", sub: "lifecycle", op: "DeleteBucketLifecycle", action: "s3:PutLifecycleConfiguration", handle: (*gateway).deleteBucketLifecycle},
+		{level: bucket, method: "DELETE", sub: "lifecycle", op: "DeleteBucketLifecycleConfiguration", action: "s3:PutLifecycleConfiguration", handle: (*gateway).deleteBucketLifecycle},
 		{level: bucket, method: "GET", sub: "notification", op: "GetBucketNotificationConfiguration", action: "s3:GetBucketNotification", handle: (*gateway).getBucketNotification},
 		{level: bucket, method: "PUT", sub: "notification", op: "PutBucketNotificationConfiguration", action: "s3:PutBucketNotification", handle: (*gateway).putBucketNotification},
 	}
