@@ -45,7 +45,9 @@ func TestWants(t *testing.T) {
 }
 
 func TestOverlap(t *testing.T) {
-	rule := func(prefix, suffix string, events ...string) Rule { return Rule{Prefix: prefix, Suffix: suffix, Events: events} }
+	rule := func(prefix, suffix string, events ...string) Rule {
+		return Rule{Prefix: prefix, Suffix: suffix, Events: events}
+	}
 	for _, c := range []struct {
 		name string
 		a, b Rule
