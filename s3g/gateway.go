@@ -97,11 +97,10 @@ func (row *row) serve(g *gateway) http.Handler {
 }
 
 func (g *gateway) perform(w http.ResponseWriter, r *request) error {
-	if r.row.open {
-		return r.row.handle(g, w, r)
-	}
-	if err := g.authenticate(r); err != nil {
-		return err
+	if !r.row.open {
+		if err := g.authenticate(r); err != nil {
+			return err
+		}
 	}
 	if r.row.handle == nil {
 		return notImplemented(r.row.op)

@@ -92,6 +92,7 @@ func implemented() []row {
 		{level: bucket, method: "GET", sub: "location", op: "GetBucketLocation", handle: (*gateway).getBucketLocation},
 		{level: bucket, method: "POST", sub: "delete", op: "DeleteObjects", handle: (*gateway).deleteObjects},
 		{level: bucket, method: "GET", sub: "uploads", op: "ListMultipartUploads", params: uploadParams, handle: (*gateway).listMultipartUploads},
+		{level: bucket, method: "POST", op: "PostObject", action: "s3:PutObject", open: true, handle: (*gateway).postObject},
 		{level: bucket, method: "GET", sub: "browser", op: "BrowseBucket", params: []string{"prefix", "after"}, handle: (*gateway).browseBucket},
 		{level: bucket, method: "GET", sub: "cors", op: "GetBucketCors", action: "s3:GetBucketCORS", handle: (*gateway).getBucketCors},
 		{level: bucket, method: "PUT", sub: "cors", op: "PutBucketCors", action: "s3:PutBucketCORS", handle: (*gateway).putBucketCors},
@@ -171,7 +172,6 @@ func notImplementedBucket() []row {
 	add("POST", "metadataTable", "CreateBucketMetadataTableConfiguration")
 	add("PUT", "metadataInventoryTable", "UpdateBucketMetadataInventoryTableConfiguration")
 	add("PUT", "metadataJournalTable", "UpdateBucketMetadataJournalTableConfiguration")
-	add("POST", "", "PostObject")
 	return rows
 }
 

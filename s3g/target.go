@@ -37,7 +37,8 @@ func (g *gateway) locate(r *request) error {
 	default:
 		r.target.level = object
 	}
-	if r.Method == http.MethodOptions { // speaks of a request to come, query and all
+	if r.Method == http.MethodOptions { // the query belongs to the request to come
+		r.Query = nil
 		return nil
 	}
 	if r.target.sub, err = g.selector(r.Query); err != nil {

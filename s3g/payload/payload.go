@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
@@ -29,6 +30,8 @@ type Options struct {
 	ObjectChecksums bool
 	// MaxSize is the most decoded bytes to take; more is EntityTooLarge. 0: no limit.
 	MaxSize int64
+	// MinSize is the least; less is EntityTooSmall.
+	MinSize int64
 }
 
 // Verifier checks the signature chain of an aws-chunked body; *sigv4.ChunkSigner
@@ -60,6 +63,7 @@ type Body struct {
 	chunks  *chunkReader // src, if the body is aws-chunked
 	claims  claims
 	maxSize int64
+	minSize int64
 
 	digests                 digester
 	iMD5, iSHA256, iChecked int // places in digests; -1: not wanted
@@ -87,6 +91,7 @@ func Open(r *http.Request, o Options) (*Body, error) {
 		c.algorithm = byName(o.Algorithm)
 	}
 	b := newBody(r.Body, c, o.MaxSize)
+	b.minSize = o.MinSize
 	if c.chunked {
 		v := o.Verifier
 		if !c.signed {
@@ -171,6 +176,10 @@ func (b *Body) took(p []byte) {
 func (b *Body) finish() error {
 	if b.claims.size >= 0 && b.size != b.claims.size {
 		return lengthMismatch(b.claims.size, b.size)
+	}
+	if b.size < b.minSize {
+		return s3err.EntityTooSmall.WithField("ProposedSize", strconv.FormatInt(b.size, 10)).
+			WithField("MinSizeAllowed", strconv.FormatInt(b.minSize, 10))
 	}
 	b.digests.finish()
 	for _, check := range [...]func(*Body) error{(*Body).checkSHA256, (*Body).checkMD5, (*Body).checkChecksum} {

@@ -26,11 +26,13 @@ const (
 	QueryV4 // presigned
 	HeaderV2
 	QueryV2 // presigned
+	FormV4  // a POST form's policy
+	FormV2
 )
 
 // String names the kind for logs and tests.
 func (k Kind) String() string {
-	return [...]string{"anonymous", "v4 header", "v4 query", "v2 header", "v2 query"}[k]
+	return [...]string{"anonymous", "v4 header", "v4 query", "v2 header", "v2 query", "v4 form", "v2 form"}[k]
 }
 
 const (
