@@ -54,11 +54,8 @@ func (g *gateway) verify(r *request) error {
 	if token := securityToken(r); token != "" { // we issue none
 		return s3err.InvalidToken.WithField("Token-0", token)
 	}
-	secret, err := g.secrets.get(r.Context(), r.Auth.AccessKey)
-	switch {
-	case errors.Is(err, ozerr.UserNotFound):
-		return s3err.InvalidAccessKeyID.WithField("AWSAccessKeyId", r.Auth.AccessKey)
-	case err != nil:
+	secret, err := g.callerSecret(r)
+	if err != nil {
 		return err
 	}
 	r.Auth.HostBucket = virtualBucket(r.Host, g.cfg.Domains)
@@ -67,6 +64,15 @@ func (g *gateway) verify(r *request) error {
 	}
 	r.secret = secret
 	return checkNoBody(r)
+}
+
+// callerSecret is the secret of who says to have signed r.
+func (g *gateway) callerSecret(r *request) (string, error) {
+	secret, err := g.secrets.get(r.Context(), r.Auth.AccessKey)
+	if errors.Is(err, ozerr.UserNotFound) {
+		return "", s3err.InvalidAccessKeyID.WithField("AWSAccessKeyId", r.Auth.AccessKey)
+	}
+	return secret, err
 }
 
 // securityToken is the token of temporary credentials, "" for none.

@@ -69,8 +69,31 @@ func (g *gateway) authenticateForm(r *request, f *form.Form) (err error) {
 	if r.Auth, err = sigv4.ParseForm(f.Value); err != nil {
 		return err
 	}
+	if g.cfg.Secure {
+		if err := g.verifyForm(r, f); err != nil {
+			return err
+		}
+	}
 	r.Request = r.WithContext(client.WithCaller(r.Context(), text(r.Auth.AccessKey)))
 	return nil
+}
+
+// verifyForm holds the policy's signature against the user's secret.
+func (g *gateway) verifyForm(r *request, f *form.Form) error {
+	switch {
+	case r.Auth.Kind == sigv4.Anonymous:
+		return s3err.AccessDenied
+	case r.Auth.Kind == sigv4.FormV2 && !g.cfg.SigV2:
+		return s3err.AuthorizationV2Refused
+	}
+	if token := f.Value("x-amz-security-token"); token != "" { // we issue none
+		return s3err.InvalidToken.WithField("Token-0", token)
+	}
+	secret, err := g.callerSecret(r)
+	if err != nil {
+		return err
+	}
+	return r.Auth.VerifyForm(f.Value("policy"), secret)
 }
 
 // formRequest is the PUT that a form stands for.
