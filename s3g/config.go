@@ -110,5 +110,33 @@ func FromConf(c *conf.Config) (Config, error) {
 	cfg.StallTimeout = c.Duration("mini.s3g.stall.timeout")
 	cfg.Conf = c.WriteXML
 	cfg.Pprof = c.Bool("hdds.profiler.endpoint.enabled")
+	if err := cfg.encryption(c); err != nil {
+		return cfg, err
+	}
 	return cfg, cfg.Validate()
+}
+
+// encryption reads the keys of server-side encryption.
+func (cfg *Config) encryption(c *conf.Config) (err error) {
+	cfg.CustomerKeysOverHTTP = c.Bool("mini.s3g.sse.c.over.http")
+	keys, file := c.String("ozone.s3g.sse.keys"), c.String("ozone.s3g.sse.key.file")
+	switch {
+	case keys != "":
+		lines := strings.NewReplacer(",", "\n", " ", "\n").Replace(keys)
+		cfg.ClusterKeys, err = sse.ParseKeyring([]byte(lines))
+	case file != "":
+		cfg.ClusterKeys, err = sse.ReadKeyring(file)
+	}
+	if err != nil {
+		return fmt.Errorf("s3g: %w", err)
+	}
+	address := c.String("mini.s3g.kms.vault.address")
+	if address == "" {
+		return nil
+	}
+	cfg.KMS, err = sse.NewVault(sse.VaultConfig{
+		Address: address, Mount: c.String("mini.s3g.kms.vault.mount"), Prefix: c.String("mini.s3g.kms.vault.key.prefix"),
+		Key: c.String("mini.s3g.kms.vault.key"), TokenFile: c.String("mini.s3g.kms.vault.token.file"),
+	})
+	return err
 }

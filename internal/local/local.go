@@ -12,6 +12,7 @@
 //	DIR/in_use.lock    one process per directory (flock)
 //	DIR/om/            om's log and database, as ozone.om.db.dirs
 //	DIR/admin.key      the admin key, in secure mode
+//	DIR/sse.key        the cluster key of SSE-S3, unless one is configured
 //	DIR/datanode-1/    a datanode's containers, as hdds.datanode.dir
 //	DIR/datanode-2/    and so on
 //
@@ -41,6 +42,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/internal/dirlock"
 	"github.com/mini-ozone/mini-ozone/om"
 	"github.com/mini-ozone/mini-ozone/s3g"
+	"github.com/mini-ozone/mini-ozone/s3g/sse"
 )
 
 // maxDatanodes is a limit against a slip of the finger.
@@ -220,10 +222,15 @@ func (c *Cluster) startDatanode(i int) error {
 }
 
 func (c *Cluster) startGateway() error {
+	keyFile, err := c.encryptionKeys()
+	if err != nil {
+		return err
+	}
 	settings, err := c.settings(map[string]string{
 		"ozone.s3g.http-address": net.JoinHostPort(c.opts.Host, strconv.Itoa(c.opts.S3Port)),
 	}, map[string]string{
 		"ozone.s3g.webadmin.http-address": net.JoinHostPort(c.opts.Host, "0"),
+		"ozone.s3g.sse.key.file":          keyFile,
 	})
 	if err != nil {
 		return err
@@ -234,6 +241,19 @@ func (c *Cluster) startGateway() error {
 	}
 	c.s3g, err = s3g.Open(cfg, c.client, c.log("s3g"))
 	return err
+}
+
+// encryptionKeys is the file of the cluster keys, made at the first start. Who backs
+// the directory up has key and data in one place: production keeps them apart.
+func (c *Cluster) encryptionKeys() (string, error) {
+	if c.opts.Conf.String("ozone.s3g.sse.keys") != "" {
+		return "", nil
+	}
+	if path := c.opts.Conf.String("ozone.s3g.sse.key.file"); path != "" {
+		return path, nil
+	}
+	path := filepath.Join(c.opts.DataDir, "sse.key")
+	return path, sse.CreateKeyFile(path)
 }
 
 // settings are the user's with ours in must, and those in may that the user did
