@@ -181,7 +181,7 @@ func bucketDelete(b *book) {
 	})
 	b.secure("another's", func(c *Client) { c.other().fails(403, "AccessDenied", "DELETE", "/"+c.bucket(), "") })
 	for _, op := range []struct{ method, path string }{{"GET", ""}, {"GET", "/k"}, {"PUT", "/k"}, {"DELETE", "/k"}, {"GET", "?uploads"}, {"POST", "/k?uploads"},
-		{"GET", "/k?tagging"}, {"GET", "?cors"}} {
+		{"GET", "/k?tagging"}} {
 		b.op("Buckets/NoSuchBucket")
 		b.add(op.method+" "+op.path, func(c *Client) { c.fails(404, "NoSuchBucket", op.method, gone+op.path, "") })
 	}

@@ -2,6 +2,7 @@ package s3gtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ var bucketCases = []testCase{
 		} else {
 			c.ok("PUT", "/"+b, "")
 		}
-		c.as("somebodyelse").fails(409, "BucketAlreadyExists", "PUT", "/"+b, "")
+		c.other().fails(409, "BucketAlreadyExists", "PUT", "/"+b, "")
 	}},
 	{"bucketcreate/3 names", func(t *testing.T, c *Client) {
 		for _, name := range []string{"invalid_bucket_1", "UPPER", "ab", "-abc", "abc-", "a..b", "a.-b", "192.168.5.4", strings.Repeat("a", 64)} {
@@ -144,24 +145,26 @@ var bucketCases = []testCase{
 		same(t, "message", strings.Contains(a.Body, "The authorization header you provided is invalid"), true)
 	}},
 	{"bucketlist/paged", func(t *testing.T, c *Client) {
-		c = c.as("pager" + strings.ToLower(c.bucket()[2:10]))
-		for range 3 {
-			c.bucket()
+		if !c.tg.Secure { // where any name is a user, one without other buckets
+			c = c.as("pager" + strings.ToLower(c.bucket()[2:10]))
 		}
-		names, token := 0, ""
-		for pages := 1; ; pages++ {
-			var l struct {
-				Buckets           struct{ Bucket []struct{ Name string } }
-				ContinuationToken string
-			}
-			c.ok("GET", "/?max-buckets=2&continuation-token="+token, "").decode(t, &l)
-			names += len(l.Buckets.Bucket)
-			if token = l.ContinuationToken; token == "" {
-				same(t, "pages", pages, 2)
+		var mine []string
+		for range 3 {
+			mine = append(mine, c.bucket())
+		}
+		var names []string
+		token := ""
+		for {
+			p := c.buckets("?max-buckets=2&continuation-token=" + escapeAll(token))
+			same(t, "at most two", len(p.Buckets.Bucket) <= 2, true)
+			names = append(names, strings.Fields(p.names())...)
+			if token = p.ContinuationToken; token == "" {
 				break
 			}
 		}
-		same(t, "buckets", names, 3)
+		for _, name := range mine {
+			same(t, "listed "+name, slices.Contains(names, name), true)
+		}
 		c.fails(400, "InvalidArgument", "GET", "/?max-buckets=0", "")
 		c.fails(400, "InvalidArgument", "GET", "/?max-buckets=10001", "")
 		c.fails(400, "InvalidArgument", "GET", "/?continuation-token=%21", "")

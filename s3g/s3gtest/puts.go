@@ -91,10 +91,8 @@ func putBodies(b *book) {
 	for _, key := range []string{"%00", "a%01b", "%ff", "%c3", "%zz"} {
 		b.add("key that no listing could show "+key, func(c *Client) {
 			name := c.bucket()
-			r := c.signedRaw("PUT", "/"+name+"/"+key, "x")
-			if line := firstLine(r); !strings.Contains(line, " 400 ") {
-				c.t.Fatal(line)
-			}
+			line := firstLine(c.dial().request("PUT", "/"+name+"/"+key, "Content-Length: 0"))
+			c.same("status", line, "HTTP/1.1 400 Bad Request")
 		}).differs("AWS takes control characters and answers listings that are no XML unless encoding-type=url; Ozone refuses them, and so do we")
 	}
 }
@@ -104,27 +102,6 @@ func shorten(s string) string {
 		return fmt.Sprintf("%s (%d bytes)", s[:6], len(s))
 	}
 	return strings.ReplaceAll(s, "/", "|")
-}
-
-// signedRaw sends a signed request whose path net/http would not send, and returns
-// the head of the answer.
-func (c *Client) signedRaw(method, path, body string) string {
-	c.t.Helper()
-	r := c.dial()
-	req := c.request(method, "/x", body)
-	req.URL.Path, req.URL.RawPath = "x", ""
-	req.URL.Opaque = path
-	lines := []string{"X-Amz-Content-Sha256: " + unsignedBody, fmt.Sprintf("Content-Length: %d", len(body)), "Connection: close"}
-	if c.tg.AccessKey != "" {
-		c.signer().Header(req, unsignedBody)
-		lines = append(lines, "X-Amz-Date: "+req.Header.Get("X-Amz-Date"), "Authorization: "+req.Header.Get("Authorization"))
-	}
-	lines[len(lines)-1] += "\r\n\r\n" + body
-	head := method + " " + path + " HTTP/1.1\r\nHost: " + r.host + "\r\n" + strings.Join(lines, "\r\n")
-	if _, err := r.conn.Write([]byte(head)); err != nil {
-		c.t.Fatal(err)
-	}
-	return r.read("")
 }
 
 // putHeaders: metadata and content headers.
@@ -225,16 +202,14 @@ func putRefused(b *book) {
 	})
 	b.add("no length at all", func(c *Client) {
 		path := c.object("kept")
-		c.same("status", strings.Contains(firstLine(c.as("").dial().request("PUT", path, "X-A: b")), " 411 ") || c.tg.Secure, true)
+		c.same("status", firstLine(c.dial().request("PUT", path)), "HTTP/1.1 411 Length Required")
 		c.same("object", c.ok("GET", path, "").Body, "kept")
 	})
 	b.add("connection ends early", func(c *Client) {
 		path := c.object("kept")
 		r := c.dial()
-		req := c.request("PUT", path, "")
-		c.signer().Header(req, unsignedBody)
-		_, err := fmt.Fprintf(r.conn, "PUT %s HTTP/1.1\r\nHost: %s\r\nX-Amz-Date: %s\r\nX-Amz-Content-Sha256: %s\r\nAuthorization: %s\r\nContent-Length: 100\r\n\r\nonly this",
-			path, r.host, req.Header.Get("X-Amz-Date"), unsignedBody, req.Header.Get("Authorization"))
+		signed := strings.Join(r.signature("PUT", path, nil), "\r\n")
+		_, err := fmt.Fprintf(r.conn, "PUT %s HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Length: 100\r\n\r\nonly this", path, r.host, signed)
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -244,10 +219,7 @@ func putRefused(b *book) {
 	b.add("larger than 5 TiB", func(c *Client) {
 		path := c.object("kept")
 		r := c.dial()
-		req := c.request("PUT", path, "")
-		c.signer().Header(req, unsignedBody)
-		got := r.request("PUT", path, "X-Amz-Date: "+req.Header.Get("X-Amz-Date"), "X-Amz-Content-Sha256: "+unsignedBody,
-			"Authorization: "+req.Header.Get("Authorization"), "Content-Length: 5497558138881")
+		got := r.request("PUT", path, "Content-Length: 5497558138881")
 		c.same("status", firstLine(got), "HTTP/1.1 400 Bad Request")
 	}).differs("AWS refuses a PUT of more than 5 GiB; ours may bring as much as an object can have")
 }
@@ -673,10 +645,7 @@ func wire(b *book) {
 	b.add("100-continue before a body", func(c *Client) {
 		path := "/" + c.bucket() + "/k"
 		r := c.dial()
-		req := c.request("PUT", path, "")
-		c.signer().Header(req, unsignedBody)
-		got := r.request("PUT", path, "X-Amz-Date: "+req.Header.Get("X-Amz-Date"), "X-Amz-Content-Sha256: "+unsignedBody,
-			"Authorization: "+req.Header.Get("Authorization"), "Content-Length: 5", "Expect: 100-continue")
+		got := r.request("PUT", path, "Content-Length: 5", "Expect: 100-continue")
 		c.same("interim", firstLine(got), "HTTP/1.1 100 Continue")
 		if _, err := r.conn.Write([]byte("hello")); err != nil {
 			c.t.Fatal(err)
@@ -686,10 +655,7 @@ func wire(b *book) {
 	})
 	b.add("refused without a body", func(c *Client) {
 		r := c.dial()
-		req := c.request("PUT", gone+"/k", "")
-		c.signer().Header(req, unsignedBody)
-		got := r.request("PUT", gone+"/k", "X-Amz-Date: "+req.Header.Get("X-Amz-Date"), "X-Amz-Content-Sha256: "+unsignedBody,
-			"Authorization: "+req.Header.Get("Authorization"), "Content-Length: 5000000", "Expect: 100-continue")
+		got := r.request("PUT", gone+"/k", "Content-Length: 5000000", "Expect: 100-continue")
 		c.same("status", firstLine(got), "HTTP/1.1 404 Not Found")
 	})
 }

@@ -2,6 +2,7 @@ package s3gtest
 
 import (
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -29,17 +30,32 @@ func (c *Client) dial() *rawConn {
 }
 
 // request sends a head, and a body after the blank line if the last line has one,
-// and returns what arrives up to the first blank line.
+// and returns what arrives up to the first blank line. It is signed, with an unsigned
+// payload, unless the client is anonymous.
 func (r *rawConn) request(method, target string, lines ...string) string {
 	r.c.t.Helper()
-	head := method + " " + target + " HTTP/1.1\r\nHost: " + r.host + "\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n"
-	if len(lines) == 0 {
-		head = method + " " + target + " HTTP/1.1\r\nHost: " + r.host + "\r\n\r\n"
-	}
-	if _, err := r.conn.Write([]byte(head)); err != nil {
+	lines = append(r.signature(method, target, lines), lines...)
+	lines = append([]string{method + " " + target + " HTTP/1.1", "Host: " + r.host}, lines...)
+	if _, err := r.conn.Write([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n")); err != nil {
 		r.c.t.Fatal(err)
 	}
 	return r.read("")
+}
+
+// signature are the lines that sign a request.
+func (r *rawConn) signature(method, target string, lines []string) []string {
+	if r.c.tg.AccessKey == "" {
+		return nil
+	}
+	path, query, _ := strings.Cut(target, "?")
+	req := &http.Request{Method: method, Host: r.host, URL: &url.URL{Opaque: path, RawQuery: query}, Header: http.Header{}}
+	for _, line := range lines {
+		if name, value, ok := strings.Cut(line, ": "); ok && strings.HasPrefix(name, "X-Amz-") {
+			req.Header.Add(name, value)
+		}
+	}
+	r.c.signer().Header(req, unsignedBody)
+	return []string{"X-Amz-Date: " + req.Header.Get("X-Amz-Date"), "X-Amz-Content-Sha256: " + unsignedBody, "Authorization: " + req.Header.Get("Authorization")}
 }
 
 // rest returns what arrives after an interim answer.

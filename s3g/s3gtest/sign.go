@@ -62,6 +62,7 @@ func (s Signer) key() []byte {
 // Header signs req with version 4 in the Authorization header; hash is what
 // x-amz-content-sha256 says. It returns the signature, the seed of chunks.
 func (s Signer) Header(req *http.Request, hash string) string {
+	s.Time = s.now() // one moment for all of it
 	if req.Header.Get("X-Amz-Date") == "" && req.Header.Get("Date") == "" {
 		req.Header.Set("X-Amz-Date", s.now().Format(amzLong))
 	}
@@ -78,6 +79,7 @@ func (s Signer) Header(req *http.Request, hash string) string {
 // Presign signs req with version 4 in its query, for seconds. The headers it has
 // are signed with it and must be sent.
 func (s Signer) Presign(req *http.Request, seconds string) {
+	s.Time = s.now() // one moment for all of it
 	names := signedNames(req.Header)
 	q := url.Values{
 		"X-Amz-Algorithm":     {"AWS4-HMAC-SHA256"},
@@ -92,6 +94,7 @@ func (s Signer) Presign(req *http.Request, seconds string) {
 
 // V2 signs req with version 2 in the Authorization header.
 func (s Signer) V2(req *http.Request) {
+	s.Time = s.now() // one moment for all of it
 	if req.Header.Get("Date") == "" && req.Header.Get("X-Amz-Date") == "" {
 		req.Header.Set("Date", s.now().Format(http.TimeFormat))
 	}
@@ -187,6 +190,7 @@ func (s Signer) Chunks(seed, body string, size int, trailer string, signed bool)
 
 // Form is the fields that sign a POST policy with version 4.
 func (s Signer) Form(policy string) map[string]string {
+	s.Time = s.now() // one moment for all of it
 	return map[string]string{
 		"policy":           policy,
 		"x-amz-algorithm":  "AWS4-HMAC-SHA256",
@@ -238,7 +242,10 @@ func canonical(req *http.Request, names []string, hash string) string {
 		headers += name + ":" + value + "\n"
 	}
 	path := req.URL.EscapedPath()
-	if path == "" {
+	switch {
+	case req.URL.Opaque != "": // as it will be sent
+		path = req.URL.Opaque
+	case path == "":
 		path = "/"
 	}
 	return req.Method + "\n" + path + "\n" + canonicalQuery(req.URL.RawQuery) + "\n" + headers + "\n" + strings.Join(names, ";") + "\n" + hash
