@@ -31,8 +31,11 @@ func fromNS(ns int64) time.Time {
 }
 
 func toNS(t time.Time) int64 {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return 0
+	case t.After(time.Unix(0, math.MaxInt64)): // a retention until 2300
+		return math.MaxInt64
 	}
 	return t.UnixNano()
 }
@@ -128,7 +131,7 @@ func keyFrom(k *ompb.KeyInfo) Object {
 		Meta: metaFrom(k.GetMeta()), Checksums: mapSlice(k.GetChecksums(), checksumFrom),
 		Parts: mapSlice(k.GetParts(), partFrom), Replication: k.GetReplication(), Generation: k.GetGeneration(),
 		VersionID: k.GetVersionId(), DeleteMarker: k.GetDeleteMarker(), Latest: k.GetLatest(), ACL: aclFrom(k.GetAcl()),
-		Retention: retentionFrom(k.GetRetention()), LegalHold: k.GetLegalHold(), Encryption: encryptionFrom(k.GetEncryption()),
+		Retention: retentionFrom(k.GetRetention()), LegalHold: k.GetLegalHold(), LegalHoldOff: k.GetLegalHoldOff(), Encryption: encryptionFrom(k.GetEncryption()),
 	}
 }
 

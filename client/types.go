@@ -177,6 +177,7 @@ type Object struct {
 	ACL               *ACL   // nil: private
 	Retention         *Retention
 	LegalHold         bool
+	LegalHoldOff      bool        // it was taken off; both false: there never was one
 	Encryption        *Encryption // nil: stored as it is
 	// SourceVersionID is the version that CopyObject copied.
 	SourceVersionID string

@@ -28,11 +28,17 @@ type blockRow struct {
 	length uint64
 }
 
-// owner names a key or a part in owner rows.
+// owner names a version of a key, or a part, in owner rows.
 type owner []byte
 
-func keyOwner(bucket uint64, key string) owner {
-	return append([]byte{'K'}, table.ObjectKey(bucket, key)...)
+// ownerOf names a version for as long as it exists, whatever becomes of it. The null
+// version has the name of its key, so replacing it leaves the blocks they share alone.
+func ownerOf(b *ompb.BucketInfo, v *ompb.KeyInfo) owner {
+	name := table.ObjectKey(b.Id, v.Key)
+	if v.VersionId == "" {
+		return append([]byte{'K'}, name...)
+	}
+	return append(append([]byte{'V'}, name...), positionOf(v).bytes()...)
 }
 
 func partOwner(upload []byte, number uint32) owner {

@@ -3,6 +3,7 @@ package state
 import (
 	"strings"
 
+	"github.com/mini-ozone/mini-ozone/internal/identity"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/om/table"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
@@ -12,7 +13,8 @@ func bucketAnswer(b *ompb.BucketInfo) *ompb.Response {
 	return &ompb.Response{Result: &ompb.Response_Bucket{Bucket: b}}
 }
 
-// bucket finds the bucket ref names. With expectedOwner set, another's bucket is an error.
+// bucket finds the bucket ref names. With expectedOwner set, a user's name or canonical
+// id, another's bucket is an error.
 func (c *call) bucket(ref *ompb.BucketRef, expectedOwner string) (*ompb.BucketInfo, error) {
 	volume, name := ref.GetVolume(), ref.GetBucket()
 	if volume == "" {
@@ -29,7 +31,7 @@ func (c *call) bucket(ref *ompb.BucketRef, expectedOwner string) (*ompb.BucketIn
 		}
 		return nil, ozerr.New(ozerr.BucketNotFound, "bucket %s does not exist in volume %s", name, volume)
 	}
-	if expectedOwner != "" && expectedOwner != b.Owner {
+	if expectedOwner != "" && expectedOwner != b.Owner && expectedOwner != identity.CanonicalID(b.Owner) {
 		return nil, ozerr.New(ozerr.WrongBucketOwner, "bucket %s does not belong to %s", name, expectedOwner)
 	}
 	return b, nil
@@ -41,6 +43,10 @@ func (c *call) bucketRow(volume, name string) *ompb.BucketInfo {
 		return nil
 	}
 	return table.Buckets.Get(c.tx, table.BucketKey(volume, name))
+}
+
+func (c *call) putBucket(b *ompb.BucketInfo) {
+	table.Buckets.Put(c.tx, table.BucketKey(b.Volume, b.Name), b)
 }
 
 func (c *call) createBucket(r *ompb.CreateBucket) (*ompb.Response, error) {
@@ -64,12 +70,15 @@ func (c *call) createBucket(r *ompb.CreateBucket) (*ompb.Response, error) {
 	b := &ompb.BucketInfo{
 		Id: c.nextIDs("bucket", 1), Volume: r.Volume, Name: r.Bucket, Owner: owner,
 		CreatedNs: c.now(), ModifiedNs: c.now(), Replication: r.Replication, Location: r.Location,
-		S3: r.S3 || c.freeS3Name(r.Bucket),
+		S3: r.S3 || c.freeS3Name(r.Bucket), Acl: r.Acl, ObjectOwnership: r.ObjectOwnership,
+	}
+	if r.ObjectLock {
+		b.Versioning, b.ObjectLock = enabled, &ompb.ObjectLock{}
 	}
 	if b.S3 {
 		table.S3Names.Put(c.tx, []byte(b.Name), []byte(b.Volume))
 	}
-	table.Buckets.Put(c.tx, table.BucketKey(b.Volume, b.Name), b)
+	c.putBucket(b)
 	c.countBuckets(v, 1)
 	return bucketAnswer(b), nil
 }
@@ -82,6 +91,12 @@ func (c *call) checkCreateBucket(r *ompb.CreateBucket) error {
 		return ozerr.New(ozerr.InvalidBucketName, "%q is not a bucket name", r.Bucket)
 	}
 	if err := checkReplication(r.Replication); err != nil {
+		return err
+	}
+	if err := checkOwnership(r.ObjectOwnership); err != nil {
+		return err
+	}
+	if err := checkACL(r.Acl); err != nil {
 		return err
 	}
 	return checkShort(r.Owner, c.req.User, r.Location)
@@ -115,8 +130,11 @@ func (c *call) deleteBucket(r *ompb.DeleteBucket) (*ompb.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.holdsAny(table.Keys.Iter(c.tx, b.Id, "")) {
+	if c.holdsAny(table.Keys.Iter(c.tx, table.U64(b.Id))) {
 		return nil, ozerr.New(ozerr.BucketNotEmpty, "bucket %s holds keys", b.Name)
+	}
+	if c.holdsAny(table.Versions.Iter(c.tx, table.U64(b.Id))) {
+		return nil, ozerr.New(ozerr.BucketNotEmpty, "bucket %s holds versions or delete markers", b.Name)
 	}
 	if c.holdsAny(table.Uploads.Iter(c.tx, table.U64(b.Id))) {
 		return nil, ozerr.New(ozerr.BucketNotEmpty, "bucket %s has open multipart uploads", b.Name)
@@ -127,6 +145,9 @@ func (c *call) deleteBucket(r *ompb.DeleteBucket) (*ompb.Response, error) {
 	}
 	if b.S3 {
 		table.S3Names.Delete(c.tx, []byte(b.Name))
+	}
+	for _, kind := range documentKinds {
+		table.Documents.Delete(c.tx, table.DocumentKey(b.Id, kind))
 	}
 	table.Buckets.Delete(c.tx, table.BucketKey(b.Volume, b.Name))
 	c.countBuckets(v, -1)

@@ -39,14 +39,14 @@ func (c *call) completeUpload(r *ompb.CompleteUpload) (*ompb.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	cur, err := c.replaceable(u.bucket, r.Key, r.Condition)
+	s, err := c.replaceable(u.bucket, r.Key, r.Condition)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.roomToFree(blocks + len(cur.GetBlocks())); err != nil {
+	if err := c.roomToFree(blocks + len(s.gone.GetBlocks())); err != nil {
 		return nil, err
 	}
-	c.putKey(u.bucket, k, cur)
+	c.putKey(u.bucket, k, s)
 	c.closeUpload(u, stored)
 	c.keepCompleted(u, r, k)
 	return keyAnswer(u.bucket, k), nil
@@ -98,8 +98,8 @@ func pick(stored []*ompb.PartInfo, listed []*ompb.Part) ([]*ompb.PartInfo, error
 func assemble(u *upload, r *ompb.CompleteUpload, parts []*ompb.PartInfo) (*ompb.KeyInfo, error) {
 	k := &ompb.KeyInfo{
 		Key: u.key, Etag: multipartETag(parts), Owner: u.info.Owner, Meta: u.info.Meta, Replication: u.bucket.Replication,
-		Encryption: u.info.Encryption,
-		Parts:      make([]*ompb.Part, 0, len(parts)), Blocks: make([]*commonpb.Block, 0, len(parts)),
+		Encryption: u.info.Encryption, Acl: u.info.Acl, Retention: u.info.Retention, LegalHold: u.info.LegalHold,
+		Parts: make([]*ompb.Part, 0, len(parts)), Blocks: make([]*commonpb.Block, 0, len(parts)),
 	}
 	for _, p := range parts {
 		k.Size += p.Size

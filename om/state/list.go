@@ -15,11 +15,11 @@ func (c *call) listKeys(r *ompb.ListKeys) (*ompb.Response, error) {
 		return nil, err
 	}
 	list, limit := &ompb.KeyList{}, page(r.Limit)
-	it := table.Keys.Iter(c.tx, b.Id, r.Prefix)
+	it := table.Keys.Iter(c.tx, table.ObjectKey(b.Id, r.Prefix))
 	defer it.Close()
 	seek := func(key []byte) bool { return key != nil && it.Seek(key) }
 	for ok := seek(firstAfter(b.Id, r)); ok; {
-		key := string(it.Key()[8:])
+		key := table.Keys.Name(it)
 		if len(list.Keys)+len(list.CommonPrefixes) == limit {
 			list.Truncated = true
 			break

@@ -66,6 +66,5 @@ func pastPrefix(bucket uint64, prefix string) []byte {
 // splitUploadKey takes an upload row's name apart again.
 func splitUploadKey(row []byte) (key string, id []byte) {
 	at := len(row) - table.UploadIDSize
-	escaped := row[8 : at-2]
-	return string(bytes.ReplaceAll(escaped, []byte{0, 0xFF}, []byte{0})), bytes.Clone(row[at:])
+	return table.Unescape(row[8:at]), bytes.Clone(row[at:])
 }

@@ -76,6 +76,10 @@ func (c *call) createUpload(r *ompb.CreateUpload) (*ompb.Response, error) {
 	if err := checkEncryption(r.Encryption); err != nil {
 		return nil, err
 	}
+	asked := &ompb.KeyInfo{Acl: r.Acl, Retention: r.Retention, LegalHold: r.LegalHold}
+	if err := checkProtection(b, asked, c.now()); err != nil {
+		return nil, err
+	}
 	if len(c.req.Entropy) != 16 {
 		return nil, ozerr.New(ozerr.InvalidRequest, "the request carries %d bytes of entropy, not 16", len(c.req.Entropy))
 	}
@@ -83,7 +87,7 @@ func (c *call) createUpload(r *ompb.CreateUpload) (*ompb.Response, error) {
 	u := &upload{bucket: b, key: r.Key, id: id, info: &ompb.UploadInfo{
 		InitiatedNs: c.now(), Owner: c.req.User, Meta: r.Meta,
 		ChecksumAlgorithm: r.ChecksumAlgorithm, ChecksumType: checksumType(r.ChecksumAlgorithm, r.ChecksumType),
-		Encryption: r.Encryption,
+		Encryption: r.Encryption, Acl: r.Acl, Retention: r.Retention, LegalHold: r.LegalHold,
 	}}
 	if table.Uploads.Has(c.tx, u.row()) || table.Completed.Has(c.tx, u.row()) {
 		return nil, ozerr.New(ozerr.InvalidRequest, "entropy used twice")

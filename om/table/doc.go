@@ -12,7 +12,9 @@
 //	'v' volume  volume                                     VolumeInfo
 //	'b' bucket  volume 0x00 bucket                         BucketInfo
 //	's' s3name  bucket                                     volume name
-//	'k' key     bucket u64, raw key bytes                  key row (below)
+//	'k' key     bucket u64, raw key bytes                  key row (below) of the current version
+//	'w' versn   bucket u64, esc(key), ^gen u64, ^ord u32   key row of a version behind it, or a marker
+//	'z' places  bucket u64, raw key bytes                  where in 'w', each gen u64, ord u32: the null version, the newest
 //	'y' body    index u64, ordinal u32, chunk u32          KeyInfo with some blocks and parts
 //	'u' upload  bucket u64, esc(key), upload 24 B          UploadInfo, still open
 //	'U' done    bucket u64, esc(key), upload 24 B          UploadInfo, completed
@@ -35,8 +37,9 @@
 //	'M' applied (nothing)                                  index u64, term u64
 //
 // Every value starts with the format byte 0x01, so that no value is empty and every
-// kind of row can change. An owner is 'K', bucket u64, raw key bytes, or 'P', upload
-// 24 B, number u32. A block row with refs 0 stays until the datanodes have deleted
+// kind of row can change. An owner is 'K', bucket u64, raw key bytes for the null
+// version of a key; 'V', the same, generation u64, ordinal u32 for another version; or
+// 'P', upload 24 B, number u32. A block row with refs 0 stays until the datanodes have deleted
 // the block and its 'D' row is forgotten: nothing can take it up again meanwhile.
 //
 // A key row is 0x01, uvarint n, n bytes of KeyInfo with what a listing shows, uvarint
@@ -45,6 +48,15 @@
 // of protobuf), so a listing decodes n bytes and a read decodes all. Objects of more
 // than InlinePieces blocks and parts have them in body rows of BodyPieces each: no row
 // grows with its object, and none comes near badger's value log threshold (1 MiB).
+//
+// (generation, ordinal) is the place of a version in time: the index of the entry that
+// wrote it, and an ordinal of that entry. The newest version of a key is in 'k' unless it
+// is a delete marker; then the key has no 'k' row. So a bucket that never had versions
+// has 'k' rows only, and a listing of keys reads nothing else. A version that moves
+// between 'k' and 'w' keeps its value, and its body and owner rows. 'z' finds two rows of
+// 'w' at once: that of the null version, of which a key has at most one, if it is there; and
+// that of the newest version, if it is a delete marker (the key having no 'k' row; while it
+// has one this part means nothing). Zero is none.
 //
 // # Time and durability
 //

@@ -15,7 +15,7 @@ type Iter struct {
 	table   byte
 	it      *badger.Iterator
 	prefix  []byte   // with the table's byte
-	own     []string // buffered keys under the prefix, sorted
+	own     []string // names of buffered rows under the prefix, sorted
 	next    int
 	current []byte
 	value   []byte // of own; nil: badger's
@@ -25,13 +25,7 @@ type Iter struct {
 func (t *Txn) iter(table byte, prefix []byte) *Iter {
 	full := append([]byte{table}, prefix...)
 	opts := badger.IteratorOptions{Prefix: full}
-	i := &Iter{t: t, table: table, prefix: full, it: t.b.NewIterator(opts)}
-	for key := range t.writes {
-		if strings.HasPrefix(key, string(full)) {
-			i.own = append(i.own, key)
-		}
-	}
-	slices.Sort(i.own)
+	i := &Iter{t: t, table: table, prefix: full, it: t.b.NewIterator(opts), own: t.buffered(string(full))}
 	return i
 }
 

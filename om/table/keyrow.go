@@ -15,15 +15,23 @@ const (
 	BodyPieces   = 512
 )
 
-// Keys is the key table, whose rows come in two readings: see the package comment.
-var Keys keyTable
-
-type keyTable struct{}
-
+// Keys has the current version of each key in rows named by ObjectKey, Versions every
+// other version and the delete markers in rows named by VersionKey. Their rows come in
+// two readings: see the package comment.
 var (
-	keyRows  = Raw{'k'}
-	bodyRows = Rows[ompb.KeyInfo, *ompb.KeyInfo]{'y'}
+	Keys     = keyTable{Raw{'k'}, objectName}
+	Versions = keyTable{Raw{versionRows}, versionName}
 )
+
+// versionRows is the table byte of Versions.
+const versionRows = 'w'
+
+type keyTable struct {
+	rows Raw
+	name func(row []byte) string // the key a row is of
+}
+
+var bodyRows = Rows[ompb.KeyInfo, *ompb.KeyInfo]{'y'}
 
 var errKeyRow = errors.New("key row is cut short")
 
@@ -60,12 +68,12 @@ func split(v []byte) (head []byte, b body, rest []byte, err error) {
 }
 
 // Head returns what a listing shows (no blocks, parts, metadata), or nil.
-func (keyTable) Head(t *Txn, bucket uint64, key string) *ompb.KeyInfo {
+func (k keyTable) Head(t *Txn, row []byte) *ompb.KeyInfo {
 	info := &ompb.KeyInfo{}
-	if !t.get(keyRows.key(ObjectKey(bucket, key)), func(v []byte) error { return head(v, info) }) {
+	if !t.get(k.rows.key(row), func(v []byte) error { return head(v, info) }) {
 		return nil
 	}
-	info.Key = key
+	info.Key = k.name(row)
 	return info
 }
 
@@ -77,11 +85,11 @@ func head(v []byte, info *ompb.KeyInfo) error {
 	return proto.Unmarshal(h, info)
 }
 
-// Get returns the whole of a key, or nil.
-func (keyTable) Get(t *Txn, bucket uint64, key string) *ompb.KeyInfo {
+// Get returns the whole of a version, or nil.
+func (k keyTable) Get(t *Txn, row []byte) *ompb.KeyInfo {
 	info, b := &ompb.KeyInfo{}, body{}
 	merge := proto.UnmarshalOptions{Merge: true}
-	ok := t.get(keyRows.key(ObjectKey(bucket, key)), func(v []byte) error {
+	ok := t.get(k.rows.key(row), func(v []byte) error {
 		h, at, rest, err := split(v)
 		if err != nil {
 			return err
@@ -99,21 +107,26 @@ func (keyTable) Get(t *Txn, bucket uint64, key string) *ompb.KeyInfo {
 			return nil
 		}
 	}
-	info.Key = key
+	info.Key = k.name(row)
 	return info
 }
 
-// Put stores a key, replacing what was there. index is the entry's, to name body rows.
-func (k keyTable) Put(t *Txn, index, bucket uint64, info *ompb.KeyInfo) {
-	k.Delete(t, bucket, info.Key)
+// Put stores a version, replacing what was in the row. index is the entry's, to name
+// body rows.
+func (k keyTable) Put(t *Txn, index uint64, row []byte, info *ompb.KeyInfo) {
+	k.Delete(t, row)
 	h := &ompb.KeyInfo{
 		Size: info.Size, Etag: info.Etag, CreatedNs: info.CreatedNs, ModifiedNs: info.ModifiedNs,
 		Owner: info.Owner, Checksums: info.Checksums, Replication: info.Replication, Generation: info.Generation,
+		Ordinal: info.Ordinal, VersionId: info.VersionId, DeleteMarker: info.DeleteMarker,
 	}
 	if class := info.Meta.GetStorageClass(); class != "" {
 		h.Meta = &ompb.KeyMeta{StorageClass: class}
 	}
-	rest := &ompb.KeyInfo{Blocks: info.Blocks, Parts: info.Parts, Encryption: info.Encryption}
+	rest := &ompb.KeyInfo{
+		Blocks: info.Blocks, Parts: info.Parts, Encryption: info.Encryption, Acl: info.Acl,
+		Retention: info.Retention, LegalHold: info.LegalHold, LegalHoldOff: info.LegalHoldOff,
+	}
 	if m := info.Meta; m != nil {
 		rest.Meta = &ompb.KeyMeta{Metadata: m.Metadata, Headers: m.Headers, Tags: m.Tags}
 	}
@@ -127,7 +140,7 @@ func (k keyTable) Put(t *Txn, index, bucket uint64, info *ompb.KeyInfo) {
 		t.Fail(err)
 		return
 	}
-	t.put(keyRows.key(ObjectKey(bucket, info.Key)), v)
+	t.put(k.rows.key(row), v)
 }
 
 func join(h *ompb.KeyInfo, b body, rest *ompb.KeyInfo) ([]byte, error) {
@@ -160,30 +173,41 @@ func window[T any](s []T, at int) []T {
 	return s[min(at, len(s)):min(at+BodyPieces, len(s))]
 }
 
-// Delete removes a key and its body, if there.
-func (keyTable) Delete(t *Txn, bucket uint64, key string) {
+// Delete removes a version and its body, if there.
+func (k keyTable) Delete(t *Txn, row []byte) {
 	var b body
-	row := ObjectKey(bucket, key)
-	ok := t.get(keyRows.key(row), func(v []byte) (err error) { _, b, _, err = split(v); return err })
+	ok := t.get(k.rows.key(row), func(v []byte) (err error) { _, b, _, err = split(v); return err })
 	if !ok {
 		return
 	}
 	for c := range b.chunks {
 		bodyRows.Delete(t, b.key(c))
 	}
-	keyRows.Delete(t, row)
+	k.rows.Delete(t, row)
 }
 
-// Iter walks the keys of a bucket. Iter.Key has the bucket's eight bytes in front;
-// DecodeHead reads what a listing shows.
-func (keyTable) Iter(t *Txn, bucket uint64, prefix string) *Iter {
-	return t.iter(keyRows.prefix, ObjectKey(bucket, prefix))
+// Move takes a version, which must be there, to a row of another table. Its body rows
+// stay where they are.
+func (k keyTable) Move(t *Txn, row []byte, to keyTable, toRow []byte) {
+	v, ok := k.rows.Get(t, row)
+	if !ok {
+		t.Fail(errors.Join(ErrCorrupt, errors.New("a version to move is missing")))
+		return
+	}
+	k.rows.Delete(t, row)
+	to.rows.Put(t, toRow, v)
 }
 
-// DecodeHead decodes the row an Iter of Keys stands on.
-func (keyTable) DecodeHead(it *Iter) *ompb.KeyInfo {
+// Iter walks the rows under prefix; DecodeHead reads what a listing shows.
+func (k keyTable) Iter(t *Txn, prefix []byte) *Iter { return t.iter(k.rows.prefix, prefix) }
+
+// Name is the key that the row an Iter stands on is of.
+func (k keyTable) Name(it *Iter) string { return k.name(it.Key()) }
+
+// DecodeHead decodes the row an Iter of this table stands on.
+func (k keyTable) DecodeHead(it *Iter) *ompb.KeyInfo {
 	info := &ompb.KeyInfo{}
 	it.Value(func(v []byte) error { return head(v, info) })
-	info.Key = string(it.Key()[8:])
+	info.Key = k.Name(it)
 	return info
 }

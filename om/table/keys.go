@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
@@ -28,6 +29,7 @@ var (
 	Documents  = Rows[ompb.BucketDocument, *ompb.BucketDocument]{'g'}
 	Users      = Rows[ompb.UserInfo, *ompb.UserInfo]{'a'}
 	UserNames  = Raw{'e'}
+	Places     = Raw{'z'}
 	Events     = Rows[ompb.EventInfo, *ompb.EventInfo]{'E'}
 )
 
@@ -48,6 +50,26 @@ func ObjectKey(bucket uint64, key string) []byte {
 	b := make([]byte, 0, 8+len(key))
 	return append(binary.BigEndian.AppendUint64(b, bucket), key...)
 }
+
+// VersionsKey is the prefix of the version rows of a key.
+func VersionsKey(bucket uint64, key string) []byte {
+	b := make([]byte, 0, 8+len(key)+2+positionSize)
+	return AppendEscaped(binary.BigEndian.AppendUint64(b, bucket), key)
+}
+
+// VersionKey names the version row of the version written as (generation, ordinal): the
+// newest comes first.
+func VersionKey(bucket uint64, key string, generation uint64, ordinal uint32) []byte {
+	b := binary.BigEndian.AppendUint64(VersionsKey(bucket, key), ^generation)
+	return binary.BigEndian.AppendUint32(b, ^ordinal)
+}
+
+// positionSize is the bytes of a generation and an ordinal.
+const positionSize = 12
+
+func objectName(row []byte) string { return string(row[8:]) }
+
+func versionName(row []byte) string { return Unescape(row[8 : len(row)-positionSize]) }
 
 // UploadKey names an upload row; upload may be empty for the prefix of a key's uploads.
 func UploadKey(bucket uint64, key string, upload []byte) []byte {
@@ -96,6 +118,11 @@ func AppendEscapedPrefix(b []byte, s string) []byte {
 		}
 	}
 	return b
+}
+
+// Unescape is s of esc(s).
+func Unescape(b []byte) string {
+	return string(bytes.ReplaceAll(b[:len(b)-2], []byte{0, 0xFF}, []byte{0}))
 }
 
 // After returns the smallest key above every key with this prefix, nil if there is none.

@@ -487,15 +487,15 @@ func TestKeyRowReadings(t *testing.T) {
 			}
 		}
 		tx := db.Update()
-		Keys.Put(tx, index, 5, info)
+		Keys.Put(tx, index, ObjectKey(5, info.Key), info)
 		if err := tx.Commit(index, 1); err != nil {
 			t.Fatal(err)
 		}
 		tx = db.View()
-		if got := Keys.Get(tx, 5, info.Key); !proto.Equal(got, info) {
+		if got := Keys.Get(tx, ObjectKey(5, info.Key)); !proto.Equal(got, info) {
 			t.Errorf("%d pieces: %v", pieces, got)
 		}
-		head := Keys.Head(tx, 5, info.Key)
+		head := Keys.Head(tx, ObjectKey(5, info.Key))
 		if head.Key != info.Key || head.Size != 9 || head.Blocks != nil || head.Meta.Tags != nil || head.Meta.StorageClass != "X" {
 			t.Errorf("head: %v", head)
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -27,9 +29,10 @@ type Txn struct {
 	writes map[string][]byte // nil value: deleted; nil map: a view
 	reads  map[string][]byte // of Update: what badger said, as one request asks for a row
 	// several times and the requests of a batch for the same bucket; nil value: no row
-	size int
-	err  error
-	done bool
+	versions map[string][]string // names of buffered version rows, by VersionsKey with the table's byte
+	size     int
+	err      error
+	done     bool
 
 	ordinalOf uint64
 	ordinal   uint32
@@ -187,8 +190,41 @@ func (t *Txn) write(key, value []byte) {
 	if t.err != nil {
 		return
 	}
+	if key[0] == versionRows {
+		t.noteVersion(string(key))
+	}
 	t.writes[string(key)] = value
 	t.size += len(key) + len(value)
+}
+
+// noteVersion remembers the name of a version row: who deletes the newest version looks
+// for the next one, a thousand times in one request, and may not search all writes for it.
+func (t *Txn) noteVersion(row string) {
+	if _, known := t.writes[row]; known {
+		return
+	}
+	if t.versions == nil {
+		t.versions = map[string][]string{}
+	}
+	of := row[:len(row)-positionSize]
+	t.versions[of] = append(t.versions[of], row)
+}
+
+// buffered returns the names of buffered rows under a prefix, sorted.
+func (t *Txn) buffered(prefix string) []string {
+	var names []string
+	if prefix[0] == versionRows && len(prefix) > 9 && strings.HasSuffix(prefix, "\x00\x01") {
+		// VersionsKey: nothing else ends so, as esc(s) has no such bytes before its end.
+		names = slices.Clone(t.versions[prefix])
+	} else {
+		for key := range t.writes {
+			if strings.HasPrefix(key, prefix) {
+				names = append(names, key)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (t *Txn) appliedRow() (p position, err error) {

@@ -3473,7 +3473,8 @@ type KeyInfo struct {
 	Acl           *ACL                   `protobuf:"bytes,17,opt,name=acl,proto3" json:"acl,omitempty"`                                        // unset: private
 	Retention     *Retention             `protobuf:"bytes,18,opt,name=retention,proto3" json:"retention,omitempty"`
 	LegalHold     bool                   `protobuf:"varint,19,opt,name=legal_hold,json=legalHold,proto3" json:"legal_hold,omitempty"`
-	Encryption    *Encryption            `protobuf:"bytes,20,opt,name=encryption,proto3" json:"encryption,omitempty"` // unset: stored as it is
+	Encryption    *Encryption            `protobuf:"bytes,20,opt,name=encryption,proto3" json:"encryption,omitempty"`                            // unset: stored as it is
+	LegalHoldOff  bool                   `protobuf:"varint,21,opt,name=legal_hold_off,json=legalHoldOff,proto3" json:"legal_hold_off,omitempty"` // the legal hold was taken off; both false: there never was one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3646,6 +3647,13 @@ func (x *KeyInfo) GetEncryption() *Encryption {
 		return x.Encryption
 	}
 	return nil
+}
+
+func (x *KeyInfo) GetLegalHoldOff() bool {
+	if x != nil {
+		return x.LegalHoldOff
+	}
+	return false
 }
 
 // Retention keeps a version from being deleted until then.
@@ -4637,8 +4645,10 @@ type KeyToDelete struct {
 	VersionId           string                 `protobuf:"bytes,4,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`  // "": the key itself: where versioning is on, a delete marker is added
 	BypassGovernance    bool                   `protobuf:"varint,5,opt,name=bypass_governance,json=bypassGovernance,proto3" json:"bypass_governance,omitempty"`
 	IfGenerationOrdinal uint64                 `protobuf:"varint,6,opt,name=if_generation_ordinal,json=ifGenerationOrdinal,proto3" json:"if_generation_ordinal,omitempty"` // with condition.if_generation: ordinal + 1; 0: unset
-	// Nothing but a delete marker that is its key's last version (lifecycle).
+	// With version_id: only a delete marker that is its key's last version; or only a
+	// version that is not the newest of its key (lifecycle). Otherwise PRECONDITION_FAILED.
 	OnlyLoneMarker bool `protobuf:"varint,7,opt,name=only_lone_marker,json=onlyLoneMarker,proto3" json:"only_lone_marker,omitempty"`
+	OnlyNoncurrent bool `protobuf:"varint,8,opt,name=only_noncurrent,json=onlyNoncurrent,proto3" json:"only_noncurrent,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -4718,6 +4728,13 @@ func (x *KeyToDelete) GetIfGenerationOrdinal() uint64 {
 func (x *KeyToDelete) GetOnlyLoneMarker() bool {
 	if x != nil {
 		return x.OnlyLoneMarker
+	}
+	return false
+}
+
+func (x *KeyToDelete) GetOnlyNoncurrent() bool {
+	if x != nil {
+		return x.OnlyNoncurrent
 	}
 	return false
 }
@@ -8646,7 +8663,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x120\n" +
 	"\tchecksums\x18\x04 \x03(\v2\x12.ozone.om.ChecksumR\tchecksums\x12\x12\n" +
-	"\x04salt\x18\x05 \x01(\fR\x04salt\"\xa6\x05\n" +
+	"\x04salt\x18\x05 \x01(\fR\x04salt\"\xcc\x05\n" +
 	"\aKeyInfo\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
@@ -8676,7 +8693,8 @@ const file_ompb_om_proto_rawDesc = "" +
 	"legal_hold\x18\x13 \x01(\bR\tlegalHold\x124\n" +
 	"\n" +
 	"encryption\x18\x14 \x01(\v2\x14.ozone.om.EncryptionR\n" +
-	"encryption\":\n" +
+	"encryption\x12$\n" +
+	"\x0elegal_hold_off\x18\x15 \x01(\bR\flegalHoldOff\":\n" +
 	"\tRetention\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\tR\x04mode\x12\x19\n" +
 	"\buntil_ns\x18\x02 \x01(\x03R\auntilNs\"\x9f\x02\n" +
@@ -8768,7 +8786,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12)\n" +
 	"\x04keys\x18\x02 \x03(\v2\x15.ozone.om.KeyToDeleteR\x04keys\x12%\n" +
 	"\x0eexpected_owner\x18\x03 \x01(\tR\rexpectedOwner\x12\x1c\n" +
-	"\tlifecycle\x18\x04 \x01(\bR\tlifecycle\"\x9b\x02\n" +
+	"\tlifecycle\x18\x04 \x01(\bR\tlifecycle\"\xc4\x02\n" +
 	"\vKeyToDelete\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
 	"\tcondition\x18\x02 \x01(\v2\x13.ozone.om.ConditionR\tcondition\x12\x1d\n" +
@@ -8778,7 +8796,8 @@ const file_ompb_om_proto_rawDesc = "" +
 	"version_id\x18\x04 \x01(\tR\tversionId\x12+\n" +
 	"\x11bypass_governance\x18\x05 \x01(\bR\x10bypassGovernance\x122\n" +
 	"\x15if_generation_ordinal\x18\x06 \x01(\x04R\x13ifGenerationOrdinal\x12(\n" +
-	"\x10only_lone_marker\x18\a \x01(\bR\x0eonlyLoneMarker\"A\n" +
+	"\x10only_lone_marker\x18\a \x01(\bR\x0eonlyLoneMarker\x12'\n" +
+	"\x0fonly_noncurrent\x18\b \x01(\bR\x0eonlyNoncurrent\"A\n" +
 	"\rDeleteResults\x120\n" +
 	"\aresults\x18\x01 \x03(\v2\x16.ozone.om.DeleteResultR\aresults\"\xcc\x01\n" +
 	"\fDeleteResult\x12\x10\n" +
