@@ -19,7 +19,7 @@ import (
 // ownerOf is the user of that name, as owners and initiators are told.
 func ownerOf(name string) s3xml.Owner {
 	if name == "" {
-		name = anonymousOwner
+		name = identity.Anonymous
 	}
 	return s3xml.Owner{ID: identity.CanonicalID(name), DisplayName: name}
 }
@@ -29,7 +29,7 @@ func (r *request) callerName() string {
 	if name := client.Caller(r.Context()); name != "" {
 		return name
 	}
-	return anonymousOwner
+	return identity.Anonymous
 }
 
 // maxBuckets is the largest page of ListBuckets.

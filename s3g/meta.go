@@ -193,17 +193,6 @@ func classOrDefault(class string) string {
 var unsupported = map[string]*s3err.Error{
 	"X-Amz-Website-Redirect-Location": s3err.NotImplemented,
 	"X-Amz-Write-Offset-Bytes":        s3err.NotImplemented,
-	"X-Amz-Grant-Full-Control":        s3err.NotImplemented,
-	"X-Amz-Grant-Read":                s3err.NotImplemented,
-	"X-Amz-Grant-Read-Acp":            s3err.NotImplemented,
-	"X-Amz-Grant-Write":               s3err.NotImplemented,
-	"X-Amz-Grant-Write-Acp":           s3err.NotImplemented,
-}
-
-// cannedACLs are accepted and mean nothing: open mode lets everybody in.
-var cannedACLs = map[string]bool{
-	"private": true, "public-read": true, "public-read-write": true, "authenticated-read": true,
-	"aws-exec-read": true, "bucket-owner-read": true, "bucket-owner-full-control": true, "log-delivery-write": true,
 }
 
 func refuseHeaders(h http.Header) error {
@@ -213,9 +202,6 @@ func refuseHeaders(h http.Header) error {
 		}
 		if e := unsupported[name]; e != nil {
 			return e.WithField("Header", strings.ToLower(name))
-		}
-		if name == "X-Amz-Acl" && !cannedACLs[values[0]] {
-			return s3err.Argument("x-amz-acl", text(values[0]), "Invalid canned ACL")
 		}
 	}
 	return nil

@@ -64,7 +64,7 @@ var (
 // routes is the route table: every operation of AWS S3's API, the ones we have
 // first. The frequent ones lead because the router goes through it in order.
 func routes() []row {
-	return slices.Concat(implemented(), versionRoutes(), ruleRoutes(), notImplementedBucket(), notImplementedObject())
+	return slices.Concat(implemented(), versionRoutes(), ruleRoutes(), accessRows(), notImplementedBucket(), notImplementedObject())
 }
 
 func implemented() []row {
@@ -145,22 +145,17 @@ func notImplementedBucket() []row {
 	}
 	for _, c := range []struct{ sub, noun, verbs string }{
 		{"abac", "BucketAbac", "GET PUT"},
-		{"accelerate", "BucketAccelerateConfiguration", "GET PUT"},
-		{"acl", "BucketAcl", "GET PUT"},
+		{"accelerate", "BucketAccelerateConfiguration", "PUT"},
 		{"analytics", "BucketAnalyticsConfiguration", "GET PUT DELETE"},
 		{"encryption", "BucketEncryption", "GET PUT DELETE"},
 		{"intelligent-tiering", "BucketIntelligentTieringConfiguration", "GET PUT DELETE"},
 		{"inventory", "BucketInventoryConfiguration", "GET PUT DELETE"},
-		{"logging", "BucketLogging", "GET PUT"},
+		{"logging", "BucketLogging", "PUT"},
 		{"metadataConfiguration", "BucketMetadataConfiguration", "GET DELETE"},
 		{"metadataTable", "BucketMetadataTableConfiguration", "GET DELETE"},
 		{"metrics", "BucketMetricsConfiguration", "GET PUT DELETE"},
-		{"ownershipControls", "BucketOwnershipControls", "GET PUT DELETE"},
-		{"policy", "BucketPolicy", "GET PUT DELETE"},
-		{"policyStatus", "BucketPolicyStatus", "GET"},
-		{"publicAccessBlock", "PublicAccessBlock", "GET PUT DELETE"},
 		{"replication", "BucketReplication", "GET PUT DELETE"},
-		{"requestPayment", "BucketRequestPayment", "GET PUT"},
+		{"requestPayment", "BucketRequestPayment", "PUT"},
 		{"website", "BucketWebsite", "GET PUT DELETE"},
 	} {
 		for _, method := range strings.Fields(c.verbs) {
@@ -181,8 +176,6 @@ func notImplementedObject() []row {
 	add := func(method, sub, op string, params ...string) {
 		rows = append(rows, row{level: object, method: method, sub: sub, op: op, params: params})
 	}
-	add("GET", "acl", "GetObjectAcl", "versionId")
-	add("PUT", "acl", "PutObjectAcl", "versionId")
 	add("PUT", "encryption", "UpdateObjectEncryption", "versionId")
 	add("GET", "torrent", "GetObjectTorrent")
 	add("POST", "restore", "RestoreObject", "versionId")

@@ -9,9 +9,6 @@ import (
 // AnonymousVolume holds the buckets of callers without an access key.
 const AnonymousVolume = "s3anonymous"
 
-// anonymousOwner is the owner of what they create.
-const anonymousOwner = "anonymous"
-
 // VolumeFor is the volume of the S3 buckets that accessKey creates: "s3" and the
 // key in lower case, as Ozone has it.
 //

@@ -46,7 +46,8 @@ func (s *statement) name() string {
 	return fmt.Sprintf("statement %d", s.number)
 }
 
-// Parse reads the policy of a bucket. An error is a *Malformed.
+// Parse reads the policy of a bucket, "" for one that was checked before. An error is a
+// *Malformed.
 func Parse(text []byte, bucket string) (*Policy, error) {
 	if len(text) > MaxPolicy {
 		return nil, malformed("Normalized policy document exceeds the maximum allowed size of %d bytes.", MaxPolicy)
@@ -183,7 +184,7 @@ func (s *statement) parseResources(n *node, bucket string, variables bool) error
 	for _, v := range values {
 		path, ok := resourcePath(v)
 		name, _, _ := strings.Cut(path, "/")
-		if !ok || !glob(name, bucket) {
+		if !ok || bucket != "" && !glob(name, bucket) {
 			return malformed("Policy has invalid resource")
 		}
 		s.resources = append(s.resources, newPattern(path, true, variables))

@@ -73,6 +73,7 @@ type field struct {
 	omitEmpty bool
 	text      bool
 	any       bool
+	attr      bool // of AWS's documents only xsi:type, of grantees
 	embedded  *plan
 }
 
@@ -109,7 +110,7 @@ func (p *plan) add(i int, f reflect.StructField) {
 		}
 		p.fields = append(p.fields, field{
 			index: i, outer: outer, name: inner,
-			omitEmpty: opts == "omitempty", text: opts == "chardata", any: opts == "any",
+			omitEmpty: opts == "omitempty", text: opts == "chardata", any: opts == "any", attr: opts == "attr",
 		})
 	}
 }
@@ -125,6 +126,7 @@ func (p *plan) append(b []byte, v reflect.Value) []byte {
 			b = appendEscaped(b, fv.String())
 		case f.any:
 			b = appendNamed(b, fv)
+		case f.attr: // stands in the start tag
 		case f.omitEmpty && fv.IsZero():
 		case f.outer != "":
 			b = appendStart(b, f.outer)
@@ -152,7 +154,10 @@ func (f *field) appendAll(b []byte, v reflect.Value) []byte {
 		}
 		return f.appendAll(b, v.Elem())
 	}
-	b = appendStart(b, f.name)
+	b = append(b, '<')
+	b = append(b, f.name...)
+	b = appendAttributes(b, v)
+	b = append(b, '>')
 	b = appendValue(b, v)
 	return appendEnd(b, f.name)
 }
@@ -164,6 +169,24 @@ func appendNamed(b []byte, v reflect.Value) []byte {
 		b = appendStart(b, name)
 		b = appendValue(b, v.Index(i))
 		b = appendEnd(b, name)
+	}
+	return b
+}
+
+// appendAttributes writes the attributes of a struct, of which AWS has one: a grantee's
+// xsi:type.
+func appendAttributes(b []byte, v reflect.Value) []byte {
+	if v.Kind() != reflect.Struct || v.Type() == reflect.TypeFor[time.Time]() {
+		return b
+	}
+	p := planOf(v.Type())
+	for i := range p.fields {
+		if f := &p.fields[i]; f.attr {
+			space, name, _ := strings.Cut(f.name, " ")
+			b = append(b, ` xmlns:xsi="`+space+`" xsi:`+name+`="`...)
+			b = appendEscaped(b, v.Field(f.index).String())
+			b = append(b, '"')
+		}
 	}
 	return b
 }
