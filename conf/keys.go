@@ -72,6 +72,8 @@ var keys = []Key{
 		Doc: "Where Vault's transit engine is mounted."},
 	{Name: "mini.s3g.kms.vault.token.file", Kind: KindString, Default: "",
 		Doc: "File with the token for Vault, read for every call."},
+	{Name: "mini.s3g.object.ownership.default", Kind: KindString, Default: "ObjectWriter",
+		Doc: "Object ownership of S3 buckets whose creator asks for none: BucketOwnerEnforced (no ACLs), BucketOwnerPreferred or ObjectWriter."},
 	{Name: "mini.s3g.region", Kind: KindString, Default: "us-east-1",
 		Doc: "Region in which buckets say they are, unless their creator named one."},
 	{Name: "mini.s3g.requests.max", Kind: KindInt, Default: "1024",

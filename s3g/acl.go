@@ -8,7 +8,6 @@ import (
 	"github.com/mini-ozone/mini-ozone/internal/identity"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/s3g/access"
-	"github.com/mini-ozone/mini-ozone/s3g/payload"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
 	"github.com/mini-ozone/mini-ozone/s3g/s3xml"
 )
@@ -24,10 +23,11 @@ func (g *gateway) getBucketACL(w http.ResponseWriter, r *request) error {
 
 // getObjectACL answers GET ?acl of an object.
 func (g *gateway) getObjectACL(w http.ResponseWriter, r *request) error {
-	o, err := g.objectOf(r)
+	o, err := g.lookup(r)
 	if err != nil {
 		return err
 	}
+	tellVersion(w.Header(), &o)
 	return g.writeACL(w, r, objectOwner(&o), o.ACL, o.Bucket)
 }
 
@@ -105,14 +105,12 @@ func (g *gateway) putBucketACL(w http.ResponseWriter, r *request) error {
 			return err
 		}
 	}
-	w.Header()["Content-Length"] = zeroLength
-	w.WriteHeader(http.StatusOK)
-	return nil
+	return writeEmpty(w)
 }
 
 // putObjectACL answers PUT ?acl of an object.
 func (g *gateway) putObjectACL(w http.ResponseWriter, r *request) error {
-	o, err := g.objectOf(r)
+	o, err := g.lookup(r)
 	if err != nil {
 		return err
 	}
@@ -120,15 +118,14 @@ func (g *gateway) putObjectACL(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	tellVersion(w.Header(), &o)
 	if acl != nil {
 		acl.Owner = objectOwner(&o)
 		if _, err := g.objects.SetObjectACL(r.Context(), r.keyRef(), *acl, r.expectedOwner()); err != nil {
-			return err
+			return g.changeError(r, err)
 		}
 	}
-	w.Header()["Content-Length"] = zeroLength
-	w.WriteHeader(http.StatusOK)
-	return nil
+	return writeEmpty(w)
 }
 
 // readACL reads the ACL that a PUT ?acl asks for, from its headers or its document; nil
@@ -252,24 +249,4 @@ func (g *gateway) idOfEmail(r *request, email string) (string, error) {
 		}
 	}
 	return "", s3err.UnresolvableGrantByEmailAddress.WithField("Email", email)
-}
-
-// bucketOf is the addressed bucket: as the request was authorised on it, or looked up.
-func (g *gateway) bucketOf(r *request) (client.Bucket, error) {
-	if r.bucket != nil {
-		return *r.bucket, nil
-	}
-	b, err := g.buckets.GetBucket(r.Context(), r.bucketRef(), r.expectedOwner())
-	if err == nil {
-		r.bucket = &b
-	}
-	return b, err
-}
-
-// objectOf is the addressed object: as the request was authorised on it, or looked up.
-func (g *gateway) objectOf(r *request) (client.Object, error) {
-	if r.object != nil {
-		return r.object.object, r.object.err
-	}
-	return g.objects.GetObject(r.Context(), r.keyRef(), r.expectedOwner())
 }

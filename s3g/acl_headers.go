@@ -106,6 +106,11 @@ func grantsOf(acl *client.ACL) []access.Grant {
 	return out
 }
 
+// ownersACL is the ACL that gives the owner everything and others nothing.
+func ownersACL(owner string) *client.ACL {
+	return &client.ACL{Grants: []client.Grant{{ID: identity.CanonicalID(owner), Permission: access.FullControl}}}
+}
+
 func aclWith(grants []access.Grant) *client.ACL {
 	acl := &client.ACL{Grants: make([]client.Grant, len(grants))}
 	for i, g := range grants {

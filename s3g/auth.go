@@ -38,8 +38,8 @@ func (g *gateway) authenticate(r *request) (err error) {
 // malformed, then time, then the access key, then the signature, then the body.
 func (g *gateway) verify(r *request) error {
 	switch r.Auth.Kind {
-	case sigv4.Anonymous:
-		return s3err.AccessDenied
+	case sigv4.Anonymous: // may do what everybody may
+		return nil
 	case sigv4.HeaderV2, sigv4.QueryV2:
 		if !g.cfg.SigV2 {
 			return s3err.AuthorizationV2Refused

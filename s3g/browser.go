@@ -74,7 +74,11 @@ func (g *gateway) browseBucket(w http.ResponseWriter, r *request) error {
 		Prefix: r.Query.Get("prefix"), After: r.Query.Get("after"), Delimiter: "/",
 		Limit: browserPageSize, ExpectedOwner: r.expectedOwner(),
 	}
-	listing, err := g.objects.ListObjects(r.Context(), r.bucketRef(), o)
+	var listing client.Listing
+	err := g.allow(r, r.row.action, r.keyRef())
+	if err == nil {
+		listing, err = g.objects.ListObjects(r.Context(), r.bucketRef(), o)
+	}
 	if err != nil {
 		r.err = err
 		e := translate(r, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/identity"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/s3g/access"
 	"github.com/mini-ozone/mini-ozone/s3g/payload"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
 	"github.com/mini-ozone/mini-ozone/s3g/s3xml"
@@ -54,7 +55,7 @@ func (g *gateway) listBuckets(w http.ResponseWriter, r *request) error {
 	for more := true; more && len(doc.Buckets) < limit; {
 		var page []client.Bucket
 		page, more, err = g.buckets.ListBuckets(r.Context(), client.ListBucketsOptions{
-			Volume: volume, Prefix: doc.Prefix, After: after, Limit: min(1000, limit-len(doc.Buckets)),
+			Volume: volume, Owner: g.ownBuckets(r), Prefix: doc.Prefix, After: after, Limit: min(1000, limit-len(doc.Buckets)),
 		})
 		if errors.Is(err, ozerr.VolumeNotFound) {
 			break
@@ -73,6 +74,14 @@ func (g *gateway) listBuckets(w http.ResponseWriter, r *request) error {
 		}
 	}
 	return writeXML(w, doc)
+}
+
+// ownBuckets is whose buckets a caller sees: in open mode all of its volume.
+func (g *gateway) ownBuckets(r *request) string {
+	if !g.cfg.Secure {
+		return ""
+	}
+	return r.callerName()
 }
 
 func maxBucketsParam(r *request) (limit int, paged bool, err error) {
@@ -112,15 +121,20 @@ func (g *gateway) createBucket(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	acl, setting, err := g.newBucketAccess(r)
+	if err != nil {
+		return err
+	}
 	location, err := readLocation(r)
 	if err != nil {
 		return err
 	}
 	_, err = g.buckets.CreateBucket(r.Context(), client.CreateBucketOptions{
 		Volume: VolumeFor(client.Caller(r.Context())), Bucket: r.Bucket, Owner: r.callerName(), S3: true, Location: location, ObjectLock: lock,
+		ACL: acl, Ownership: setting,
 	})
 	if errors.Is(err, ozerr.BucketAlreadyOwned) && !g.cfg.RecreateConflict {
-		err = nil
+		err = g.resetACL(r, acl)
 	}
 	if err != nil {
 		return err
@@ -130,6 +144,20 @@ func (g *gateway) createBucket(w http.ResponseWriter, r *request) error {
 	h["Content-Length"] = zeroLength
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// resetACL gives a bucket that is created again the ACL that it would have got, as AWS
+// us-east-1 does.
+func (g *gateway) resetACL(r *request, acl *client.ACL) error {
+	b, err := g.bucketOf(r)
+	if err != nil || acl == nil && b.ACL == nil || b.ObjectOwnership == access.BucketOwnerEnforced {
+		return err
+	}
+	if acl == nil {
+		acl = ownersACL(b.Owner)
+	}
+	_, err = g.buckets.SetBucket(r.Context(), r.bucketRef(), client.BucketChange{ACL: acl}, r.expectedOwner())
+	return err
 }
 
 // readLocation reads the optional document of CreateBucket. Any region that could

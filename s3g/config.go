@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/s3g/access"
 	"github.com/mini-ozone/mini-ozone/s3g/sse"
 )
 
@@ -26,6 +27,9 @@ type Config struct {
 	Domains []string
 	// Region is where buckets say they are when their creator said nothing.
 	Region string
+	// ObjectOwnership is what new buckets have whose creator asks for nothing:
+	// BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter.
+	ObjectOwnership string
 	// RecreateConflict makes creating one's own bucket again 409
 	// BucketAlreadyOwnedByYou, as Ozone does now, instead of AWS us-east-1's 200.
 	RecreateConflict bool
@@ -61,6 +65,7 @@ func DefaultConfig() Config {
 		AdminAddress:      "0.0.0.0:19878",
 		SigV2:             true,
 		Region:            "us-east-1",
+		ObjectOwnership:   access.ObjectWriter,
 		MaxInFlight:       1024,
 		QueueTimeout:      time.Second,
 		StallTimeout:      time.Minute,
@@ -85,6 +90,9 @@ func (c Config) Validate() error {
 	case !plausibleRegion(c.Region) || c.Region == "":
 		return fmt.Errorf("s3g: region %q is not one", c.Region)
 	}
+	if !ownership(c.ObjectOwnership) {
+		return fmt.Errorf("s3g: object ownership %q is none of BucketOwnerEnforced, BucketOwnerPreferred, ObjectWriter", c.ObjectOwnership)
+	}
 	for _, d := range c.Domains {
 		if d == "" || d != strings.ToLower(d) || strings.Trim(d, ".") != d || strings.ContainsAny(d, ":/ ") {
 			return fmt.Errorf("s3g: domain %q is not a host name in lower case", d)
@@ -104,6 +112,7 @@ func FromConf(c *conf.Config) (Config, error) {
 	cfg.Secure = c.Bool("ozone.security.enabled")
 	cfg.SigV2 = c.Bool("mini.s3g.sigv2.enabled")
 	cfg.Region = c.String("mini.s3g.region")
+	cfg.ObjectOwnership = c.String("mini.s3g.object.ownership.default")
 	cfg.RecreateConflict = c.Bool("ozone.s3g.bucket.recreate.conflict")
 	cfg.AccessLog = c.Bool("mini.s3g.access.log")
 	cfg.MaxInFlight = c.Int("mini.s3g.requests.max")

@@ -17,8 +17,10 @@ import (
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/lifecycle"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
+	"github.com/mini-ozone/mini-ozone/s3g/access"
 	"github.com/mini-ozone/mini-ozone/s3g/cors"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
+	"github.com/mini-ozone/mini-ozone/s3g/sigv4"
 )
 
 // gateway is the S3 API as an http.Handler.
@@ -27,6 +29,7 @@ type gateway struct {
 	buckets Buckets
 	objects Objects
 	uploads Uploads
+	users   Users
 	secrets *secrets
 	log     zerolog.Logger
 	metrics *metrics
@@ -38,15 +41,17 @@ type gateway struct {
 	slots     chan struct{} // one for each request in work
 	cors      *documents[cors.Rules]
 	lifecycle *documents[*lifecycle.Config]
+	policies  *documents[*access.Policy]
 }
 
 func newGateway(cfg Config, store Store, m *metrics, log zerolog.Logger) *gateway {
 	g := &gateway{
-		cfg: cfg, buckets: store, objects: store, uploads: store, log: log, metrics: m, now: time.Now,
+		cfg: cfg, buckets: store, objects: store, uploads: store, users: store, log: log, metrics: m, now: time.Now,
 		rows:      routes(),
 		slots:     make(chan struct{}, cfg.MaxInFlight),
 		cors:      newDocuments(client.DocumentCORS, store, cors.Parse),
 		lifecycle: newDocuments(client.DocumentLifecycle, store, lifecycle.Decode),
+		policies:  newDocuments(client.DocumentPolicy, store, parsePolicy),
 	}
 	g.secrets = newSecrets(store, g.now)
 	for i := range g.rows {
@@ -103,9 +108,15 @@ func (g *gateway) perform(w http.ResponseWriter, r *request) error {
 		}
 	}
 	if r.row.handle == nil {
+		if g.cfg.Secure && r.Auth.Kind == sigv4.Anonymous {
+			return s3err.AccessDenied
+		}
 		return notImplemented(r.row.op)
 	}
 	if err := r.row.checkParams(r.Query, r.Method); err != nil {
+		return err
+	}
+	if err := g.authorize(r); err != nil {
 		return err
 	}
 	return r.row.handle(g, w, r)
@@ -190,6 +201,7 @@ func (g *gateway) finish(w *writer, r *request) {
 		}
 	}
 	g.record(w, r)
+	g.audit(w, r)
 	if broken || w.abort {
 		panic(http.ErrAbortHandler)
 	}

@@ -134,6 +134,9 @@ func (g *gateway) partSource(r *request) (client.Object, span, error) {
 	if err != nil {
 		return client.Object{}, span{}, err
 	}
+	if err := g.allowSource(r, ref, false); err != nil {
+		return client.Object{}, span{}, err
+	}
 	src, err := g.objects.GetObject(r.Context(), ref, text(r.Header.Get("X-Amz-Source-Expected-Bucket-Owner")))
 	if err != nil {
 		if src.DeleteMarker {

@@ -16,7 +16,7 @@ const (
 
 // deleteObject answers DELETE of an object; one that is not there is deleted.
 func (g *gateway) deleteObject(w http.ResponseWriter, r *request) error {
-	key := client.DeleteKey{Key: r.Key, VersionID: r.Query.Get("versionId"), BypassGovernance: g.mayBypass(r)}
+	key := client.DeleteKey{Key: r.Key, VersionID: r.Query.Get("versionId"), BypassGovernance: g.mayBypass(r, r.keyRef())}
 	if v := r.Header["If-Match"]; v != nil {
 		if key.Condition.IfMatch = etags(v); len(key.Condition.IfMatch) != 1 {
 			return s3err.InvalidRequest.With("If-Match must be one entity tag")
@@ -55,7 +55,6 @@ func (g *gateway) deleteObjects(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	outcomes := make([]outcome, len(req.Objects))
-	bypass := g.mayBypass(r)
 	var keys []client.DeleteKey
 	var at []int // position of each of keys
 	for i, o := range req.Objects {
@@ -64,7 +63,12 @@ func (g *gateway) deleteObjects(w http.ResponseWriter, r *request) error {
 		if err != nil {
 			continue
 		}
-		key.BypassGovernance = bypass
+		ref := client.KeyRef{BucketRef: r.bucketRef(), Key: key.Key, VersionID: key.VersionID}
+		if denied := g.allow(r, r.row.action, ref); denied != nil {
+			outcomes[i].err = translate(r, denied)
+			continue
+		}
+		key.BypassGovernance = g.mayBypass(r, ref)
 		keys, at = append(keys, key), append(at, i)
 	}
 	results, err := g.objects.DeleteObjects(r.Context(), r.bucketRef(), keys, r.expectedOwner())

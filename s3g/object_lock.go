@@ -3,7 +3,6 @@ package s3g
 import (
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/client"
@@ -140,7 +139,7 @@ func (g *gateway) putObjectRetention(w http.ResponseWriter, r *request) error {
 	if err := readDigested(r, doc); err != nil {
 		return err
 	}
-	change := client.LockChange{Retention: new(client.Retention), BypassGovernance: g.mayBypass(r)}
+	change := client.LockChange{Retention: new(client.Retention), BypassGovernance: g.mayBypass(r, r.keyRef())}
 	if doc.Mode != "" || doc.RetainUntilDate != "" {
 		until, err := time.Parse(time.RFC3339, doc.RetainUntilDate)
 		if err != nil || !retentionMode(doc.Mode) {
@@ -183,10 +182,4 @@ func (g *gateway) setLock(w http.ResponseWriter, r *request, change client.LockC
 		return g.changeError(r, err)
 	}
 	return writeEmpty(w)
-}
-
-// mayBypass says whether r asks for locks of mode GOVERNANCE to be disregarded, and its
-// caller may have that.
-func (g *gateway) mayBypass(r *request) bool {
-	return strings.EqualFold(r.Header.Get("X-Amz-Bypass-Governance-Retention"), "true")
 }

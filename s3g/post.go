@@ -44,6 +44,11 @@ func (g *gateway) postObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	err = g.allowWrite(put)
+	r.verdict = put.verdict
+	if err != nil {
+		return err
+	}
 	o, err := g.storeObject(w.Header(), put, limits)
 	if err != nil {
 		return err
@@ -81,8 +86,8 @@ func (g *gateway) authenticateForm(r *request, f *form.Form) (err error) {
 // verifyForm holds the policy's signature against the user's secret.
 func (g *gateway) verifyForm(r *request, f *form.Form) error {
 	switch {
-	case r.Auth.Kind == sigv4.Anonymous:
-		return s3err.AccessDenied
+	case r.Auth.Kind == sigv4.Anonymous: // may do what everybody may
+		return nil
 	case r.Auth.Kind == sigv4.FormV2 && !g.cfg.SigV2:
 		return s3err.AuthorizationV2Refused
 	}
@@ -117,8 +122,10 @@ func formRequest(r *request, f *form.Form) (*request, error) {
 	if tags != "" {
 		h["X-Amz-Tagging"] = []string{tags}
 	}
-	if v := r.Header["X-Amz-Expected-Bucket-Owner"]; v != nil {
-		h["X-Amz-Expected-Bucket-Owner"] = v
+	for _, name := range [...]string{"X-Amz-Expected-Bucket-Owner", "Referer", "User-Agent"} { // the latter for bucket policies
+		if v := r.Header[name]; v != nil {
+			h[name] = v
+		}
 	}
 	hr := r.WithContext(r.Context())
 	hr.Header, hr.Body, hr.ContentLength = h, io.NopCloser(f.File), -1

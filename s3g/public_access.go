@@ -40,9 +40,7 @@ func (g *gateway) putPublicAccessBlock(w http.ResponseWriter, r *request) error 
 	if _, err := g.buckets.SetBucket(r.Context(), r.bucketRef(), change, r.expectedOwner()); err != nil {
 		return err
 	}
-	w.Header()["Content-Length"] = zeroLength
-	w.WriteHeader(http.StatusOK)
-	return nil
+	return writeEmpty(w)
 }
 
 // deletePublicAccessBlock answers DELETE ?publicAccessBlock, also where there is none.
@@ -88,9 +86,7 @@ func (g *gateway) putOwnershipControls(w http.ResponseWriter, r *request) error 
 	if err := g.setOwnership(r, setting); err != nil {
 		return err
 	}
-	w.Header()["Content-Length"] = zeroLength
-	w.WriteHeader(http.StatusOK)
-	return nil
+	return writeEmpty(w)
 }
 
 // deleteOwnershipControls answers DELETE ?ownershipControls: writers own what they

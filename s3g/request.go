@@ -31,7 +31,10 @@ type request struct {
 	row    *row   // what the router chose; nil if nothing
 	err    error  // what the answer was, for the log
 
-	bucket *client.Bucket // what bucketOf found
+	bucket  *client.Bucket    // the addressed one, once it has been looked up
+	found   *found            // the addressed object, where authorisation looked it up
+	tags    map[string]string // that the document gives the object, where authorisation asks for them
+	verdict *verdict          // for the audit log
 }
 
 // bucketRef is the addressed bucket.
@@ -42,9 +45,13 @@ func (r *request) keyRef() client.KeyRef {
 	return client.KeyRef{BucketRef: r.bucketRef(), Key: r.Key, VersionID: r.Query.Get("versionId")}
 }
 
-// expectedOwner is the bucket owner the caller insists on, "" for any.
+// expectedOwner is the bucket owner the caller insists on, "" for any. A bucket that was
+// authorised must still be the same owner's when something is done to it.
 func (r *request) expectedOwner() string {
-	return text(r.Header.Get("X-Amz-Expected-Bucket-Owner"))
+	if v := r.Header.Get("X-Amz-Expected-Bucket-Owner"); v != "" || r.bucket == nil {
+		return text(v)
+	}
+	return r.bucket.Owner
 }
 
 // operation names what was asked for, in logs and metrics.

@@ -40,6 +40,8 @@ type row struct {
 	// mean "s3:GetObjectVersion" and its like.
 	action string
 	handle handler // nil: 501 NotImplemented
+	// asks: the handler asks for authorisation itself, for each thing that it does.
+	asks bool
 	// open: nobody is asked who they are before handle: a preflight, which browsers
 	// send without credentials, and forms, which bring their own.
 	open bool
@@ -69,40 +71,40 @@ func routes() []row {
 
 func implemented() []row {
 	return []row{
-		{level: object, method: "GET", op: "GetObject", params: getParams, handle: (*gateway).getObject},
-		{level: object, method: "HEAD", op: "HeadObject", params: getParams, handle: (*gateway).headObject},
-		{level: object, method: "PUT", op: "PutObject", handle: (*gateway).putObject},
-		{level: object, method: "DELETE", op: "DeleteObject", params: versionParam, handle: (*gateway).deleteObject},
-		{level: object, method: "PUT", sub: "uploadId", op: "UploadPart", params: []string{"partNumber"}, handle: (*gateway).uploadPart},
-		{level: object, method: "PUT", sub: "uploadId", copy: true, op: "UploadPartCopy", params: []string{"partNumber"}, handle: (*gateway).uploadPartCopy},
-		{level: object, method: "PUT", copy: true, op: "CopyObject", handle: (*gateway).copyObject},
-		{level: object, method: "POST", sub: "uploads", op: "CreateMultipartUpload", handle: (*gateway).createMultipartUpload},
-		{level: object, method: "POST", sub: "uploadId", op: "CompleteMultipartUpload", handle: (*gateway).completeMultipartUpload},
-		{level: object, method: "DELETE", sub: "uploadId", op: "AbortMultipartUpload", handle: (*gateway).abortMultipartUpload},
-		{level: object, method: "GET", sub: "uploadId", op: "ListParts", params: []string{"max-parts", "part-number-marker", "encoding-type"}, handle: (*gateway).listParts},
-		{level: object, method: "GET", sub: "tagging", op: "GetObjectTagging", params: versionParam, handle: (*gateway).getObjectTagging},
-		{level: object, method: "PUT", sub: "tagging", op: "PutObjectTagging", params: versionParam, handle: (*gateway).putObjectTagging},
-		{level: object, method: "DELETE", sub: "tagging", op: "DeleteObjectTagging", params: versionParam, handle: (*gateway).deleteObjectTagging},
+		{level: object, method: "GET", op: "GetObject", params: getParams, action: "s3:GetObject", handle: (*gateway).getObject},
+		{level: object, method: "HEAD", op: "HeadObject", params: getParams, action: "s3:GetObject", handle: (*gateway).headObject},
+		{level: object, method: "PUT", op: "PutObject", action: "s3:PutObject", handle: (*gateway).putObject},
+		{level: object, method: "DELETE", op: "DeleteObject", params: versionParam, action: "s3:DeleteObject", handle: (*gateway).deleteObject},
+		{level: object, method: "PUT", sub: "uploadId", op: "UploadPart", params: []string{"partNumber"}, action: "s3:PutObject", handle: (*gateway).uploadPart},
+		{level: object, method: "PUT", sub: "uploadId", copy: true, op: "UploadPartCopy", params: []string{"partNumber"}, action: "s3:PutObject", handle: (*gateway).uploadPartCopy},
+		{level: object, method: "PUT", copy: true, op: "CopyObject", action: "s3:PutObject", handle: (*gateway).copyObject},
+		{level: object, method: "POST", sub: "uploads", op: "CreateMultipartUpload", action: "s3:PutObject", handle: (*gateway).createMultipartUpload},
+		{level: object, method: "POST", sub: "uploadId", op: "CompleteMultipartUpload", action: "s3:PutObject", handle: (*gateway).completeMultipartUpload},
+		{level: object, method: "DELETE", sub: "uploadId", op: "AbortMultipartUpload", action: "s3:AbortMultipartUpload", handle: (*gateway).abortMultipartUpload},
+		{level: object, method: "GET", sub: "uploadId", op: "ListParts", params: []string{"max-parts", "part-number-marker", "encoding-type"}, action: "s3:ListMultipartUploadParts", handle: (*gateway).listParts},
+		{level: object, method: "GET", sub: "tagging", op: "GetObjectTagging", params: versionParam, action: "s3:GetObjectTagging", handle: (*gateway).getObjectTagging},
+		{level: object, method: "PUT", sub: "tagging", op: "PutObjectTagging", params: versionParam, action: "s3:PutObjectTagging", asks: true, handle: (*gateway).putObjectTagging},
+		{level: object, method: "DELETE", sub: "tagging", op: "DeleteObjectTagging", params: versionParam, action: "s3:DeleteObjectTagging", handle: (*gateway).deleteObjectTagging},
 
-		{level: bucket, method: "GET", op: "ListObjects", params: listParams, handle: (*gateway).listObjects},
-		{level: bucket, method: "GET", sub: "list-type", op: "ListObjectsV2", params: listParams, handle: (*gateway).listObjectsV2},
-		{level: bucket, method: "HEAD", op: "HeadBucket", handle: (*gateway).headBucket},
-		{level: bucket, method: "PUT", op: "CreateBucket", handle: (*gateway).createBucket},
-		{level: bucket, method: "DELETE", op: "DeleteBucket", handle: (*gateway).deleteBucket},
-		{level: bucket, method: "GET", sub: "location", op: "GetBucketLocation", handle: (*gateway).getBucketLocation},
-		{level: bucket, method: "POST", sub: "delete", op: "DeleteObjects", handle: (*gateway).deleteObjects},
-		{level: bucket, method: "GET", sub: "uploads", op: "ListMultipartUploads", params: uploadParams, handle: (*gateway).listMultipartUploads},
-		{level: bucket, method: "POST", op: "PostObject", action: "s3:PutObject", open: true, handle: (*gateway).postObject},
-		{level: bucket, method: "GET", sub: "browser", op: "BrowseBucket", params: []string{"prefix", "after"}, handle: (*gateway).browseBucket},
+		{level: bucket, method: "GET", op: "ListObjects", params: listParams, action: "s3:ListBucket", handle: (*gateway).listObjects},
+		{level: bucket, method: "GET", sub: "list-type", op: "ListObjectsV2", params: listParams, action: "s3:ListBucket", handle: (*gateway).listObjectsV2},
+		{level: bucket, method: "HEAD", op: "HeadBucket", action: "s3:ListBucket", handle: (*gateway).headBucket},
+		{level: bucket, method: "PUT", op: "CreateBucket", action: "s3:CreateBucket", handle: (*gateway).createBucket},
+		{level: bucket, method: "DELETE", op: "DeleteBucket", action: "s3:DeleteBucket", handle: (*gateway).deleteBucket},
+		{level: bucket, method: "GET", sub: "location", op: "GetBucketLocation", action: "s3:GetBucketLocation", handle: (*gateway).getBucketLocation},
+		{level: bucket, method: "POST", sub: "delete", op: "DeleteObjects", action: "s3:DeleteObject", asks: true, handle: (*gateway).deleteObjects},
+		{level: bucket, method: "GET", sub: "uploads", op: "ListMultipartUploads", params: uploadParams, action: "s3:ListBucketMultipartUploads", handle: (*gateway).listMultipartUploads},
+		{level: bucket, method: "GET", sub: "browser", op: "BrowseBucket", params: []string{"prefix", "after"}, action: "s3:ListBucket", asks: true, handle: (*gateway).browseBucket},
+		{level: bucket, method: "POST", op: "PostObject", action: "s3:PutObject", open: true, asks: true, handle: (*gateway).postObject},
 		{level: bucket, method: "GET", sub: "cors", op: "GetBucketCors", action: "s3:GetBucketCORS", handle: (*gateway).getBucketCors},
 		{level: bucket, method: "PUT", sub: "cors", op: "PutBucketCors", action: "s3:PutBucketCORS", handle: (*gateway).putBucketCors},
 		{level: bucket, method: "DELETE", sub: "cors", op: "DeleteBucketCors", action: "s3:PutBucketCORS", handle: (*gateway).deleteBucketCors},
 
-		{level: service, method: "GET", op: "ListBuckets", params: []string{"max-buckets", "continuation-token", "prefix", "bucket-region"}, handle: (*gateway).listBuckets},
+		{level: service, method: "GET", op: "ListBuckets", params: []string{"max-buckets", "continuation-token", "prefix", "bucket-region"}, action: "s3:ListAllMyBuckets", handle: (*gateway).listBuckets},
 
-		{level: object, method: "OPTIONS", op: "CORSPreflight", open: true, handle: (*gateway).preflight},
-		{level: bucket, method: "OPTIONS", op: "CORSPreflight", open: true, handle: (*gateway).preflight},
-		{level: service, method: "OPTIONS", op: "CORSPreflight", open: true, handle: (*gateway).preflight},
+		{level: object, method: "OPTIONS", op: "CORSPreflight", open: true, asks: true, handle: (*gateway).preflight},
+		{level: bucket, method: "OPTIONS", op: "CORSPreflight", open: true, asks: true, handle: (*gateway).preflight},
+		{level: service, method: "OPTIONS", op: "CORSPreflight", open: true, asks: true, handle: (*gateway).preflight},
 	}
 }
 

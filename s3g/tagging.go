@@ -37,6 +37,10 @@ func (g *gateway) putObjectTagging(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	r.tags = tags
+	if err := g.allow(r, r.row.action, r.keyRef()); err != nil { // policies can ask for the tags
+		return err
+	}
 	return g.setTags(w, r, tags, http.StatusOK)
 }
 

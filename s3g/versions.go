@@ -59,9 +59,15 @@ func tellVersion(h http.Header, o *client.Object) {
 	}
 }
 
-// lookup finds the version of the key that r addresses.
+// lookup finds the version of the key that r addresses, as authorisation has seen it.
 func (g *gateway) lookup(r *request) (client.Object, error) {
-	o, err := g.objects.GetObject(r.Context(), r.keyRef(), r.expectedOwner())
+	var o client.Object
+	var err error
+	if r.found != nil {
+		o, err = r.found.object, r.found.err
+	} else {
+		o, err = g.objects.GetObject(r.Context(), r.keyRef(), r.expectedOwner())
+	}
 	if err != nil && o.DeleteMarker {
 		return o, markerError(r, &o)
 	}

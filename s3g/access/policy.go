@@ -213,7 +213,7 @@ func resourcePath(arn string) (string, bool) {
 // applies refuses an action that no resource of its statement can have: one of objects
 // beside the bucket alone, or one of the bucket beside objects alone.
 func (s *statement) applies(bucket string) error {
-	if s.notAction || s.notResource {
+	if s.notAction || s.notResource || bucket == "" {
 		return nil
 	}
 	var onBucket, onObjects bool
