@@ -130,29 +130,25 @@ func (g *gateway) allowHeaders(r *request) error {
 	return nil
 }
 
-// allowSource decides whether the caller may read the source of a copy; with tags, also
-// those. The source's bucket and object are looked up: they need not be r's.
-func (g *gateway) allowSource(r *request, src client.KeyRef, tags bool) error {
-	if !g.cfg.Secure {
+// allowSource decides whether the caller may read o, the source of a copy, or know that
+// it is missing; with tags, also those. missing is the error of looking it up.
+func (g *gateway) allowSource(r *request, src client.KeyRef, o *client.Object, missing error, tags bool) error {
+	if !g.cfg.Secure || missing != nil && !absent(missing) {
 		return nil
 	}
-	owner := text(r.Header.Get("X-Amz-Source-Expected-Bucket-Owner"))
-	o, err := g.objects.GetObject(r.Context(), src, owner)
-	b, there := o.Bucket, &o
-	if err != nil {
-		if !absent(err) {
+	b := o.Bucket
+	if missing != nil {
+		var err error
+		if b, err = g.buckets.GetBucket(r.Context(), src.BucketRef, ""); err != nil {
 			return sourceError(src, r, err)
 		}
-		there = nil
-		if b, err = g.buckets.GetBucket(r.Context(), src.BucketRef, owner); err != nil {
-			return sourceError(src, r, err)
-		}
+		return g.ask(r, "s3:GetObject", b, src, nil)
 	}
-	if err := g.ask(r, "s3:GetObject", b, src, there); err != nil {
+	if err := g.ask(r, "s3:GetObject", b, src, o); err != nil {
 		return err
 	}
 	if tags && len(o.Meta.Tags) > 0 {
-		return g.ask(r, "s3:GetObjectTagging", b, src, there)
+		return g.ask(r, "s3:GetObjectTagging", b, src, o)
 	}
 	return nil
 }

@@ -23,6 +23,9 @@ func (g *gateway) copy(r *request, src client.KeyRef, o client.CopyOptions) (cli
 	}
 	for range copyAttempts - 1 {
 		from, err := g.objects.GetObject(r.Context(), src, o.SourceExpectedOwner)
+		if denied := g.allowSource(r, src, &from, err, !o.ReplaceTags); denied != nil {
+			return from, denied
+		}
 		if err != nil {
 			return from, err
 		}

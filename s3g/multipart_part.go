@@ -134,10 +134,10 @@ func (g *gateway) partSource(r *request) (client.Object, span, error) {
 	if err != nil {
 		return client.Object{}, span{}, err
 	}
-	if err := g.allowSource(r, ref, false); err != nil {
-		return client.Object{}, span{}, err
-	}
 	src, err := g.objects.GetObject(r.Context(), ref, text(r.Header.Get("X-Amz-Source-Expected-Bucket-Owner")))
+	if denied := g.allowSource(r, ref, &src, err, false); denied != nil {
+		return src, span{}, denied
+	}
 	if err != nil {
 		if src.DeleteMarker {
 			return src, span{}, markerSource(ref, &src)

@@ -120,7 +120,7 @@ var badCases = []testCase{
 		c.fails(501, "NotImplemented", "PUT", "/"+b+"/k?somethingnew", "y")
 		c.fails(501, "NotImplemented", "GET", "/"+b+"/k?somethingnew", "")
 		c.fails(501, "NotImplemented", "GET", "/"+b+"/k?torrent", "")
-		c.fails(501, "NotImplemented", "GET", "/"+b+"?accelerate", "")
+		c.fails(501, "NotImplemented", "PUT", "/"+b+"?accelerate", "")
 		c.fails(405, "MethodNotAllowed", "DELETE", "/"+b+"?acl", "")
 		c.fails(405, "MethodNotAllowed", "POST", "/"+b+"/k", "")
 		c.fails(405, "MethodNotAllowed", "PATCH", "/"+b+"/k", "")
