@@ -58,7 +58,7 @@ var (
 	uploadParams = []string{"prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"}
 	getParams    = []string{"versionId", "partNumber", "response-content-type", "response-content-language", "response-expires",
 		"response-cache-control", "response-content-disposition", "response-content-encoding"}
-	versionsParams = []string{"prefix", "delimiter", "key-marker", "version-id-marker", "max-keys", "encoding-type"}
+	versionsParams = []string{"prefix", "delimiter", "key-marker", "version-id-marker", "max-keys", "encoding-type", "metadata"}
 	versionParam   = []string{"versionId"}
 	idParam        = []string{"id", "continuation-token"}
 )
