@@ -75,9 +75,20 @@ func tellLock(h http.Header, o *client.Object) {
 		h[lockModeHeader] = []string{o.Retention.Mode}
 		h[lockUntilHeader] = []string{o.Retention.Until.UTC().Format(lockTime)}
 	}
-	if o.LegalHold {
-		h[legalHoldHeader] = []string{holdOn}
+	if status := legalHold(o); status != "" {
+		h[legalHoldHeader] = []string{status}
 	}
+}
+
+// legalHold is the state of o's legal hold, "" if it never had one.
+func legalHold(o *client.Object) string {
+	switch {
+	case o.LegalHold:
+		return holdOn
+	case o.LegalHoldOff:
+		return holdOff
+	}
+	return ""
 }
 
 // lockFromFirst reads whether a new bucket is to have object lock from the first day.

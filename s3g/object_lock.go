@@ -159,10 +159,11 @@ func (g *gateway) getObjectLegalHold(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if !o.LegalHold {
+	status := legalHold(&o)
+	if status == "" {
 		return s3err.NoSuchObjectLockConfiguration.WithField("Key", r.Key)
 	}
-	return writeXML(w, &s3xml.LegalHold{Status: holdOn})
+	return writeXML(w, &s3xml.LegalHold{Status: status})
 }
 
 // putObjectLegalHold answers PUT ?legal-hold.
