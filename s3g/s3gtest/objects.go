@@ -277,7 +277,6 @@ var metaCases = []testCase{
 		same(t, "class", c.ok("GET", k, "").Header.Get("X-Amz-Storage-Class"), "STANDARD_IA")
 		c.fails(400, "InvalidStorageClass", "PUT", k, "y", "X-Amz-Storage-Class", "GOLD")
 		c.fails(400, "InvalidArgument", "PUT", k, "y", "X-Amz-Acl", "nobody")
-		c.fails(501, "NotImplemented", "PUT", k, "y", "X-Amz-Server-Side-Encryption", "AES256")
 		c.fails(400, "InvalidArgument", "PUT", k, "y", "X-Amz-Object-Lock-Mode", "GOVERNANCE")
 		same(t, "old object", c.ok("GET", k, "").Body, "x")
 	}},
