@@ -25,6 +25,9 @@ func (g *gateway) getObjectAttributes(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if _, err := g.readerKey(r, customerPrefix, &o); err != nil {
+		return err
+	}
 	doc := new(s3xml.GetObjectAttributesResponse)
 	if wanted["ETag"] {
 		doc.ETag = o.ETag

@@ -64,14 +64,14 @@ func (g *gateway) wrap(ctx context.Context, key sse.DataKey, w encryptionWish) (
 		e = client.Encryption{Kind: sse.KindCustomer, Algorithm: algorithmAES, CustomerKeyMD5: w.customer.md5}
 		e.WrappedKey = sse.Wrap(w.customer.key, e.Kind, "", key)
 	case w.algorithm == algorithmAES:
-		if g.cfg.ClusterKeys == nil {
-			return e, s3err.NotImplemented.With("This store has no key for server-side encryption with managed keys (ozone.s3g.sse.key.file).")
+		if err := g.canManage(); err != nil {
+			return e, err
 		}
 		e = client.Encryption{Kind: sse.KindS3, Algorithm: algorithmAES}
 		e.WrappedKey, e.KeyID = g.cfg.ClusterKeys.Wrap(key)
 	default:
-		if g.cfg.KMS == nil {
-			return e, s3err.NotImplemented.With("Server-side encryption with aws:kms is not implemented: no KMS is configured.")
+		if err := g.canKMS(); err != nil {
+			return e, err
 		}
 		e = client.Encryption{Kind: sse.KindKMS, Algorithm: algorithmKMS, Context: w.context, BucketKey: w.bucketKey}
 		e.WrappedKey, e.KeyID, err = g.cfg.KMS.Wrap(ctx, w.keyID, w.context, key)

@@ -105,7 +105,7 @@ func (g *gateway) encryptionWish(r *request) (encryptionWish, error) {
 	case w.customer != nil && w.algorithm != "":
 		return w, encryptionArgument(w.algorithm, "Server Side Encryption with Customer provided key is incompatible with the encryption method specified")
 	case w.algorithm == algorithmDSSE:
-		return w, s3err.NotImplemented.With("Dual-layer server-side encryption (aws:kms:dsse) is not implemented.")
+		return w, noDualLayer()
 	case w.algorithm != "" && w.algorithm != algorithmAES && w.algorithm != algorithmKMS:
 		return w, encryptionArgument(text(w.algorithm), "The encryption method specified is not supported")
 	case w.algorithm != algorithmKMS && (r.Header.Get(sseKeyIDHeader) != "" || r.Header.Get(sseContext) != ""):
