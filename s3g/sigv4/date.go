@@ -10,14 +10,15 @@ import (
 )
 
 // requestDate is the time a request was signed: x-amz-date in ISO 8601 basic
-// form or, as in Date, in one of HTTP's forms with any zone.
+// form or, as in Date, in one of HTTP's forms with any zone. Nobody signed anything
+// before 1970: such a date is as good as none, as AWS has it.
 func requestDate(h http.Header) (time.Time, error) {
 	for _, name := range [...]string{"X-Amz-Date", "Date"} {
 		v := h.Get(name)
 		if v == "" {
 			continue
 		}
-		if t, ok := parseDate(v); ok {
+		if t, ok := parseDate(v); ok && t.Unix() >= 0 {
 			return t.UTC(), nil
 		}
 		break

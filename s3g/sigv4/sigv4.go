@@ -90,7 +90,7 @@ func Parse(r *http.Request, now time.Time) (Auth, error) {
 	case header == "":
 		return Auth{}, nil
 	}
-	return parseHeader(r, header)
+	return parseHeader(r, header, now)
 }
 
 // querySigned looks for the parameters of presigned URLs without decoding the
@@ -112,14 +112,14 @@ func querySigned(raw string) Kind {
 }
 
 // parseHeader understands the Authorization header.
-func parseHeader(r *http.Request, header string) (Auth, error) {
+func parseHeader(r *http.Request, header string, now time.Time) (Auth, error) {
 	scheme, rest, ok := strings.Cut(header, " ")
 	if !ok {
 		return Auth{}, s3err.Argument("Authorization", header, "Authorization header is invalid -- one and only one ' ' (space) required")
 	}
 	switch scheme {
 	case algorithm, algorithmECDSA:
-		return parseHeaderV4(r, rest, scheme == algorithmECDSA)
+		return parseHeaderV4(r, rest, scheme == algorithmECDSA, now)
 	case "AWS":
 		return parseHeaderV2(r, header, rest)
 	}
@@ -131,7 +131,7 @@ func malformed(format string, args ...any) error {
 	return s3err.AuthorizationHeaderMalformed.Withf("The authorization header is malformed; "+format, args...)
 }
 
-func parseHeaderV4(r *http.Request, rest string, asymmetric bool) (Auth, error) {
+func parseHeaderV4(r *http.Request, rest string, asymmetric bool, now time.Time) (Auth, error) {
 	a := Auth{Kind: HeaderV4, Asymmetric: asymmetric}
 	credential, err := a.parseComponents(rest)
 	if err != nil {
@@ -147,6 +147,9 @@ func parseHeaderV4(r *http.Request, rest string, asymmetric bool) (Auth, error) 
 		return Auth{}, err
 	}
 	if day := a.Date.Format(shortFormat); day != a.Scope.Date {
+		if err := a.Fresh(now); err != nil { // the reason, if it is one
+			return Auth{}, err
+		}
 		return Auth{}, malformed("Invalid credential date %q. This date is not the same as X-Amz-Date: %q.", a.Scope.Date, day)
 	}
 	if a.PayloadHash = r.Header.Get("X-Amz-Content-Sha256"); a.PayloadHash == "" {

@@ -49,14 +49,15 @@ func parseQueryV2(r *http.Request, now time.Time) (Auth, error) {
 }
 
 // verifyV2 tries the forms clients are known to sign: the path as sent or in
-// canonical escapes, and `?uploads=` with or without its empty value.
+// canonical escapes, that of a bucket with or without the slash at its end (botocore
+// signs one that it does not send), and `?uploads=` with or without its empty value.
 func (a Auth) verifyV2(r *http.Request, secret string) error {
 	given, err := base64.StdEncoding.DecodeString(a.Signature)
 	if err != nil {
 		return a.mismatch("", "")
 	}
 	first := ""
-	for _, path := range pathForms(r.URL) {
+	for _, path := range a.pathFormsV2(r.URL) {
 		for _, keepEmpty := range [...]bool{true, false} {
 			s := a.stringToSignV2(r, path, keepEmpty)
 			mac := hmac.New(sha1.New, []byte(secret))
@@ -70,6 +71,16 @@ func (a Auth) verifyV2(r *http.Request, secret string) error {
 		}
 	}
 	return a.mismatch(first, "")
+}
+
+func (a Auth) pathFormsV2(u *url.URL) []string {
+	forms := pathForms(u)
+	if a.HostBucket == "" && len(forms[0]) > 1 && strings.LastIndexByte(forms[0], '/') == 0 {
+		for _, form := range forms[:len(forms):len(forms)] {
+			forms = append(forms, form+"/")
+		}
+	}
+	return forms
 }
 
 // stringToSignV2 is what version 2 signs.

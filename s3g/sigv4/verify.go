@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -53,18 +54,24 @@ func (a Auth) VerifyKey(r *http.Request, key []byte) error {
 	return a.mismatch(firstString, firstRequest)
 }
 
-// mismatch is SignatureDoesNotMatch with what we signed, as AWS sends it: it is
-// how people find out what their client did wrong, and holds nothing secret.
+// mismatch is SignatureDoesNotMatch with what we signed, as AWS sends it: it is how
+// people find out what their client did wrong, and holds nothing secret. The bytes are
+// there for what cannot be seen in a text.
 func (a Auth) mismatch(stringToSign, canonicalRequest string) error {
 	e := s3err.SignatureDoesNotMatch.
 		WithField("AWSAccessKeyId", a.AccessKey).
 		WithField("StringToSign", stringToSign).
-		WithField("SignatureProvided", a.Signature)
+		WithField("SignatureProvided", a.Signature).
+		WithField("StringToSignBytes", spacedHex(stringToSign))
 	if canonicalRequest != "" {
-		e = e.WithField("CanonicalRequest", canonicalRequest)
+		e = e.WithField("CanonicalRequest", canonicalRequest).
+			WithField("CanonicalRequestBytes", spacedHex(canonicalRequest))
 	}
 	return e
 }
+
+// spacedHex is "61 62" for "ab".
+func spacedHex(s string) string { return fmt.Sprintf("% x", s) }
 
 // checkSigned refuses requests whose host or x-amz-* headers are not covered by
 // the signature: whoever holds a presigned URL could add a copy source or tags.

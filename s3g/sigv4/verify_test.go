@@ -336,6 +336,9 @@ func TestV2Forms(t *testing.T) {
 	tests := []struct{ name, target, signed string }{
 		{"path as sent", "/b/a%20b+c", "/b/a%20b+c"},
 		{"path in canonical escapes", "/b/a(b)", "/b/a%28b%29"},
+		{"bucket", "/bucket", "/bucket"},
+		{"bucket with a slash nobody sent", "/bucket?delete", "/bucket/?delete"}, // botocore
+		{"bucket with a slash", "/bucket/?acl", "/bucket/?acl"},
 		{"uploads as sent", "/b/k?uploads=", "/b/k?uploads="},
 		{"uploads without value", "/b/k?uploads=", "/b/k?uploads"},
 		{"uploads bare", "/b/k?uploads", "/b/k?uploads"},
