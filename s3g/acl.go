@@ -45,7 +45,7 @@ func objectOwner(o *client.Object) string {
 
 // writeACL tells an ACL. Where there is none, or none counts, the owner has all.
 func (g *gateway) writeACL(w http.ResponseWriter, r *request, owner string, acl *client.ACL, b client.Bucket) error {
-	who := ownerOf(owner)
+	who := g.owners(r)(owner)
 	grants := []client.Grant{{ID: who.ID, Permission: access.FullControl}}
 	if acl != nil && b.ObjectOwnership != access.BucketOwnerEnforced {
 		grants = acl.Grants

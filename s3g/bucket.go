@@ -17,14 +17,6 @@ import (
 	"github.com/mini-ozone/mini-ozone/s3g/s3xml"
 )
 
-// ownerOf is the user of that name, as owners and initiators are told.
-func ownerOf(name string) s3xml.Owner {
-	if name == "" {
-		name = identity.Anonymous
-	}
-	return s3xml.Owner{ID: identity.CanonicalID(name), DisplayName: name}
-}
-
 // callerName is who owns what r creates.
 func (r *request) callerName() string {
 	if name := client.Caller(r.Context()); name != "" {
@@ -47,7 +39,7 @@ func (g *gateway) listBuckets(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	doc := &s3xml.ListAllMyBucketsResult{Owner: ownerOf(r.callerName()), Prefix: r.Query.Get("prefix")}
+	doc := &s3xml.ListAllMyBucketsResult{Owner: g.owners(r)(r.callerName()), Prefix: r.Query.Get("prefix")}
 	if region := r.Query.Get("bucket-region"); region != "" && region != g.cfg.Region {
 		return writeXML(w, doc)
 	}

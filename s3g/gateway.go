@@ -30,7 +30,8 @@ type gateway struct {
 	objects Objects
 	uploads Uploads
 	users   Users
-	secrets *secrets
+	secrets *lookup[string]      // by access key; secure mode
+	named   *lookup[client.User] // by name; secure mode
 	log     zerolog.Logger
 	metrics *metrics
 	now     func() time.Time
@@ -53,7 +54,10 @@ func newGateway(cfg Config, store Store, m *metrics, log zerolog.Logger) *gatewa
 		lifecycle: newDocuments(client.DocumentLifecycle, store, lifecycle.Decode),
 		policies:  newDocuments(client.DocumentPolicy, store, parsePolicy),
 	}
-	g.secrets = newSecrets(store, g.now)
+	g.secrets = newLookup(func(ctx context.Context, key string) (string, error) { return store.Secret(ctx, key) }, g.now)
+	g.named = newLookup(func(ctx context.Context, name string) (client.User, error) {
+		return store.GetUser(ctx, client.UserQuery{Name: name})
+	}, g.now)
 	for i := range g.rows {
 		g.rows[i].metrics = m.operation(g.rows[i].op)
 	}

@@ -23,11 +23,12 @@ type listing struct {
 	client.ListOptions
 	encode func(string) string // of names, as encoding-type asks
 	typ    string              // encoding-type, "" or "url"
+	owners func(name string) s3xml.Owner
 }
 
 // parseListing reads the common parameters.
-func parseListing(r *request) (listing, error) {
-	l := listing{encode: plainName}
+func (g *gateway) parseListing(r *request) (listing, error) {
+	l := listing{encode: plainName, owners: g.owners(r)}
 	var err error
 	if l.Limit, err = countParam(r, "max-keys", maxListKeys); err != nil {
 		return l, err
@@ -110,7 +111,7 @@ func (g *gateway) fetch(r *request, l listing) (client.Listing, error) {
 // listObjects answers version 1. NextMarker comes only with a delimiter, as on
 // AWS: without, clients take the last key.
 func (g *gateway) listObjects(w http.ResponseWriter, r *request) error {
-	l, err := parseListing(r)
+	l, err := g.parseListing(r)
 	if err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (g *gateway) listObjectsV2(w http.ResponseWriter, r *request) error {
 	if v := r.Query.Get("list-type"); v != "2" {
 		return s3err.Argument("list-type", v, "Invalid List Type specified in Request")
 	}
-	l, err := parseListing(r)
+	l, err := g.parseListing(r)
 	if err != nil {
 		return err
 	}
@@ -182,7 +183,7 @@ func (l listing) contents(page client.Listing, owner bool) []s3xml.Contents {
 			out[i].ChecksumType = c.Type
 		}
 		if owner {
-			who := ownerOf(o.Owner)
+			who := l.owners(o.Owner)
 			out[i].Owner = &who
 		}
 	}

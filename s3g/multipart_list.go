@@ -30,9 +30,10 @@ func (g *gateway) listParts(w http.ResponseWriter, r *request) error {
 		page.Parts, page.Truncated = nil, false
 	}
 	g.setAbortDate(w.Header(), r, &page.Upload)
+	owner := g.owners(r)(page.Upload.Owner)
 	doc := &s3xml.ListPartsResult{
 		Bucket: r.Bucket, Key: encode(r.Key), UploadID: page.Upload.ID,
-		Initiator: ownerOf(page.Upload.Owner), Owner: ownerOf(page.Upload.Owner),
+		Initiator: owner, Owner: owner,
 		StorageClass:      classOrDefault(page.Upload.Meta.StorageClass),
 		ChecksumAlgorithm: page.Upload.ChecksumAlgorithm, ChecksumType: page.Upload.ChecksumType,
 		PartNumberMarker: after, MaxParts: limit, EncodingType: kind, IsTruncated: page.Truncated,
@@ -87,8 +88,9 @@ func (g *gateway) listMultipartUploads(w http.ResponseWriter, r *request) error 
 	if page.Truncated {
 		doc.NextKeyMarker, doc.NextUploadIDMarker = encode(page.NextKey), page.NextUploadID
 	}
+	owners := g.owners(r)
 	for _, u := range page.Uploads {
-		doc.Uploads = append(doc.Uploads, uploadXML(u, encode))
+		doc.Uploads = append(doc.Uploads, uploadXML(u, encode, owners(u.Owner)))
 	}
 	for _, p := range page.CommonPrefixes {
 		doc.CommonPrefixes = append(doc.CommonPrefixes, s3xml.CommonPrefix{Prefix: encode(p)})
@@ -96,10 +98,10 @@ func (g *gateway) listMultipartUploads(w http.ResponseWriter, r *request) error 
 	return writeXML(w, doc)
 }
 
-func uploadXML(u client.Upload, encode func(string) string) s3xml.Upload {
+func uploadXML(u client.Upload, encode func(string) string, owner s3xml.Owner) s3xml.Upload {
 	return s3xml.Upload{
 		Key: encode(u.Key), UploadID: u.ID,
-		Initiator: ownerOf(u.Owner), Owner: ownerOf(u.Owner),
+		Initiator: owner, Owner: owner,
 		StorageClass: classOrDefault(u.Meta.StorageClass), Initiated: u.Initiated,
 		ChecksumAlgorithm: u.ChecksumAlgorithm, ChecksumType: u.ChecksumType,
 	}

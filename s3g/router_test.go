@@ -273,7 +273,7 @@ func FuzzListing(f *testing.F) {
 			return
 		}
 		hr := httptest.NewRequest("GET", "/bucket", nil)
-		l, err := parseListing(&request{Request: hr, Bucket: "bucket", Query: q})
+		l, err := new(gateway).parseListing(&request{Request: hr, Bucket: "bucket", Query: q})
 		if err == nil && (l.Limit < 0 || l.Limit > maxListKeys) {
 			t.Fatalf("%q: limit %d", raw, l.Limit)
 		}

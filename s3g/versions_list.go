@@ -13,7 +13,7 @@ import (
 // listObjectVersions answers GET ?versions: the versions and delete markers of a bucket,
 // by key, the newest first. A bucket that never was versioned has null versions.
 func (g *gateway) listObjectVersions(w http.ResponseWriter, r *request) error {
-	l, err := parseListing(r)
+	l, err := g.parseListing(r)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (g *gateway) fetchVersions(r *request, l listing, marker string) (client.Ve
 func (l listing) entry(o *client.Object) s3xml.VersionEntry {
 	e := s3xml.VersionEntry{
 		XMLName: xml.Name{Local: "Version"}, Key: l.encode(o.Key), VersionID: versionName(o.VersionID),
-		IsLatest: o.Latest, LastModified: o.Modified.Truncate(time.Second), Owner: ownerOf(o.Owner),
+		IsLatest: o.Latest, LastModified: o.Modified.Truncate(time.Second), Owner: l.owners(o.Owner),
 	}
 	if o.DeleteMarker {
 		e.XMLName.Local = "DeleteMarker"
