@@ -13,6 +13,8 @@ type call struct {
 	tx    *table.Txn
 	index uint64 // of the raft entry; 0 for reads
 	req   *ompb.Request
+
+	notified notified
 }
 
 func (c *call) now() int64 { return c.req.TimeNs }

@@ -33,7 +33,7 @@
 //	'g' documnt bucket u64, kind                           BucketDocument
 //	'a' user    name                                       UserInfo
 //	'e' userOf  "i" canonical id, or "m" e-mail            name
-//	'E' event   index u64, ordinal u32                     EventInfo
+//	'E' event   esc(target), index u64, ordinal u32        EventInfo
 //	'M' applied (nothing)                                  index u64, term u64
 //
 // Every value starts with the format byte 0x01, so that no value is empty and every

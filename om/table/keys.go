@@ -92,7 +92,18 @@ func BlockKey(container, local uint64) []byte {
 // DocumentKey names a document of a bucket.
 func DocumentKey(bucket uint64, kind string) []byte { return ObjectKey(bucket, kind) }
 
-// DeletedKey names a deleted row, and an event's.
+// EventsKey is the prefix of the events of a target.
+func EventsKey(target string) []byte {
+	b := make([]byte, 0, len(target)+2+12)
+	return AppendEscaped(b, target)
+}
+
+// EventKey names an event.
+func EventKey(target string, index uint64, ordinal uint32) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(EventsKey(target), index), ordinal)
+}
+
+// DeletedKey names a deleted row.
 func DeletedKey(index uint64, ordinal uint32) []byte {
 	b := make([]byte, 0, 12)
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, index), ordinal)
