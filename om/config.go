@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/internal/lifecycle"
 	"github.com/mini-ozone/mini-ozone/om/placement"
 	"github.com/mini-ozone/mini-ozone/om/raftnode"
 )
@@ -46,7 +47,11 @@ type Config struct {
 	DutyInterval   time.Duration // pace of the leader's background work
 	UploadExpiry   time.Duration // open uploads older than this are aborted
 	UploadInterval time.Duration // how often they are looked for
-	ResultsKept    time.Duration // answers kept for retries of idle clients
+
+	Lifecycle         bool          // carry out the buckets' lifecycle rules
+	LifecycleInterval time.Duration // how often
+	LifecycleDay      time.Duration // another length of their days, for tests; 0: 24 h
+	ResultsKept       time.Duration // answers kept for retries of idle clients
 
 	// Secure: callers of the rpc must prove that they know the admin key, and there are
 	// S3 secrets.
@@ -74,26 +79,28 @@ type Config struct {
 // DefaultConfig has Ozone's values where Ozone has them; Dir must be set.
 func DefaultConfig() Config {
 	return Config{
-		ID:             "om1",
-		Address:        "0.0.0.0:9862",
-		HTTPAddress:    "0.0.0.0:9874",
-		RaftListen:     "0.0.0.0:9872",
-		Replication:    3,
-		BlockSize:      256 << 20,
-		ContainerSize:  5 << 30,
-		CloseThreshold: 0.9,
-		MinFree:        64 << 20,
-		Placement:      placement.DefaultConfig(),
-		LeaseTTL:       10 * time.Minute,
-		AllocateWait:   5 * time.Second,
-		DeleteGrace:    5 * time.Minute,
-		DeleteInterval: time.Minute,
-		DeleteLimit:    50_000,
-		DutyInterval:   time.Second,
-		UploadExpiry:   30 * 24 * time.Hour,
-		UploadInterval: 24 * time.Hour,
-		ResultsKept:    24 * time.Hour,
-		Raft:           raftnode.DefaultConfig(),
+		ID:                "om1",
+		Address:           "0.0.0.0:9862",
+		HTTPAddress:       "0.0.0.0:9874",
+		RaftListen:        "0.0.0.0:9872",
+		Replication:       3,
+		BlockSize:         256 << 20,
+		ContainerSize:     5 << 30,
+		CloseThreshold:    0.9,
+		MinFree:           64 << 20,
+		Placement:         placement.DefaultConfig(),
+		LeaseTTL:          10 * time.Minute,
+		AllocateWait:      5 * time.Second,
+		DeleteGrace:       5 * time.Minute,
+		DeleteInterval:    time.Minute,
+		DeleteLimit:       50_000,
+		DutyInterval:      time.Second,
+		UploadExpiry:      30 * 24 * time.Hour,
+		UploadInterval:    24 * time.Hour,
+		ResultsKept:       24 * time.Hour,
+		Lifecycle:         true,
+		LifecycleInterval: 24 * time.Hour,
+		Raft:              raftnode.DefaultConfig(),
 	}
 }
 
@@ -110,6 +117,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("om: ozone.scm.container.size %d must not be below ozone.scm.block.size %d", c.ContainerSize, c.BlockSize)
 	case c.CloseThreshold <= 0 || c.CloseThreshold > 1:
 		return fmt.Errorf("om: hdds.container.close.threshold %g must be in (0, 1]", c.CloseThreshold)
+	case c.LifecycleInterval <= 0 || c.LifecycleDay < 0:
+		return errors.New("om: ozone.lifecycle.service.interval must be positive")
 	case c.LeaseTTL <= 0 || c.DutyInterval <= 0 || c.UploadInterval <= 0 || c.UploadExpiry <= 0 || c.DeleteInterval <= 0 || c.DeleteLimit <= 0 || c.DeleteGrace < 0:
 		return errors.New("om: intervals must be positive")
 	}
@@ -143,6 +152,9 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.AdminKeyFile = k.String("ozone.admin.key.file")
 	c.SecretKey = k.String("ozone.om.s3.secret.key")
 	c.SecretKeyFile = k.String("ozone.om.s3.secret.key.file")
+	c.Lifecycle = k.Bool("ozone.lifecycle.service.enabled")
+	c.LifecycleInterval = k.Duration("ozone.lifecycle.service.interval")
+	c.LifecycleDay = k.Duration("ozone.lifecycle.debug.day")
 	c.Pprof = k.Bool("hdds.profiler.endpoint.enabled")
 	c.Conf = k.WriteXML
 	return c, c.Validate()
@@ -154,4 +166,15 @@ func (c *Config) minReplicas(factor int) int {
 		return min(c.MinReplicas, factor)
 	}
 	return factor/2 + 1
+}
+
+// calendar says how long the days of lifecycle rules are.
+func (c *Config) calendar() lifecycle.Calendar { return lifecycle.Calendar{Day: c.LifecycleDay} }
+
+// lifecycleInterval follows a day that was made short.
+func (c *Config) lifecycleInterval() time.Duration {
+	if c.LifecycleDay > 0 {
+		return min(c.LifecycleInterval, max(c.LifecycleDay/4, time.Millisecond))
+	}
+	return c.LifecycleInterval
 }

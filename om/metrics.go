@@ -19,7 +19,8 @@ type metrics struct {
 	requests    *prometheus.CounterVec   // op, code
 	latency     *prometheus.HistogramVec // op
 	badReplicas prometheus.Counter
-	operations  sync.Map // reflect.Type of the operation → *opMetrics
+	lifecycle   *prometheus.CounterVec // outcome
+	operations  sync.Map               // reflect.Type of the operation → *opMetrics
 }
 
 // opMetrics are the series of one operation, looked up once.
@@ -39,8 +40,11 @@ func newMetrics(s *Server) *metrics {
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 14)}, []string{"op"}),
 		badReplicas: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ozone_om_bad_replicas_total", Help: "Replicas that clients reported as failed."}),
+		lifecycle: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ozone_om_lifecycle_total", Help: "What lifecycle rules did: versions marked deleted, removed, found locked or changed; uploads aborted."},
+			[]string{"outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.latency, m.badReplicas)
+	m.registry.MustRegister(m.requests, m.latency, m.badReplicas, m.lifecycle)
 	m.gauges(s)
 	return m
 }

@@ -95,6 +95,9 @@ func (s *Server) open() (err error) {
 	}
 	s.serve()
 	s.wg.Go(s.duties)
+	if s.cfg.Lifecycle {
+		s.wg.Go(s.lifecycleRounds)
+	}
 	return nil
 }
 
