@@ -221,6 +221,7 @@ type PutOptions struct {
 	Condition     Condition
 	ExpectedOwner string // bucket owner the caller insists on; "" for any
 	Replication   string // "" for the bucket's
+	Post          bool   // it came as a form, for events
 	Protection           // not used by PutPart
 	// Encryption is set when body gives bytes that were encrypted so; PutPart takes
 	// only the Salt.

@@ -34,7 +34,7 @@ func (c *Client) PutObject(ctx context.Context, ref KeyRef, body io.Reader, o Pu
 		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, Size: size, Etag: sealed.ETag, Meta: metaTo(o.Meta),
 		Checksums: mapSlice(sealed.Checksums, checksumTo), Blocks: blocks, Condition: conditionTo(o.Condition),
 		ExpectedOwner: o.ExpectedOwner, Replication: replication,
-		Acl: aclTo(o.ACL), Retention: retentionTo(o.Retention), LegalHold: o.LegalHold, Encryption: encryptionTo(o.Encryption),
+		Acl: aclTo(o.ACL), Retention: retentionTo(o.Retention), LegalHold: o.LegalHold, Encryption: encryptionTo(o.Encryption), Post: o.Post,
 	}}})
 	if err != nil {
 		return Object{}, err

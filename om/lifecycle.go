@@ -335,7 +335,7 @@ func (w *versionRun) next(v *ompb.KeyInfo) *found {
 	}
 	w.last = &found{info: v}
 	if before != nil && before.info.Key == v.Key && !v.Latest {
-		w.last.since = time.Unix(0, before.info.ModifiedNs)
+		w.last.since = time.Unix(0, max(before.info.ModifiedNs, v.ModifiedNs)) // a renamed one is older than what it replaced
 		w.last.newer = before.newer
 		if !before.info.Latest && !before.info.DeleteMarker {
 			w.last.newer++

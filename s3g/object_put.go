@@ -66,8 +66,8 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 	}
 	o, err := g.objects.PutObject(r.Context(), r.keyRef(), sealing.reader(body), client.PutOptions{
 		Meta: meta, Protection: protection, Condition: cond, ExpectedOwner: r.expectedOwner(), Replication: replication(meta.StorageClass),
-		Encryption: sealing.encryption(),
-		Seal:       func(int64) (client.Sealed, error) { return sealing.seal(body) },
+		Encryption: sealing.encryption(), Post: r.row.op == "PostObject",
+		Seal: func(int64) (client.Sealed, error) { return sealing.seal(body) },
 	})
 	if err != nil {
 		return o, err

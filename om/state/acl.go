@@ -1,6 +1,7 @@
 package state
 
 import (
+	"github.com/mini-ozone/mini-ozone/internal/notification"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 	"google.golang.org/protobuf/proto"
@@ -45,5 +46,6 @@ func (c *call) setKeyACL(r *ompb.SetKeyACL) (*ompb.Response, error) {
 	}
 	v.Acl = r.Acl
 	c.store(b, v)
+	c.tell(b, notification.ACLPut, v)
 	return keyAnswer(b, v), nil
 }

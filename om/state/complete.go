@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
+	"github.com/mini-ozone/mini-ozone/internal/notification"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/om/table"
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
@@ -47,6 +48,7 @@ func (c *call) completeUpload(r *ompb.CompleteUpload) (*ompb.Response, error) {
 		return nil, err
 	}
 	c.putKey(u.bucket, k, s)
+	c.tell(u.bucket, notification.CreatedMultipart, k)
 	c.closeUpload(u, stored)
 	c.keepCompleted(u, r, k)
 	return keyAnswer(u.bucket, k), nil

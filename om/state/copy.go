@@ -1,6 +1,7 @@
 package state
 
 import (
+	"github.com/mini-ozone/mini-ozone/internal/notification"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
@@ -46,6 +47,7 @@ func (c *call) copyKey(r *ompb.CopyKey) (*ompb.Response, error) {
 		return nil, err
 	}
 	c.putKey(to, k, s)
+	c.tell(to, notification.CreatedCopy, k)
 	answer := keyAnswer(to, k)
 	if from.Versioning != "" {
 		answer.GetKey().SourceVersionId = versionName(src)
@@ -103,10 +105,12 @@ func (c *call) renameKey(r *ompb.RenameKey) (*ompb.Response, error) {
 	k.Key, k.Latest = r.To, false
 	k.Retention, k.LegalHold, k.LegalHoldOff = retentionFor(b, nil, c.now()), false, false
 	c.place(b, k, to)
+	c.tell(b, notification.CreatedCopy, k)
 	if b.Versioning != "" {
-		c.placeMarker(b, r.Key, from)
+		c.tell(b, notification.RemovedMarker, c.placeMarker(b, r.Key, from))
 	} else {
 		c.remove(b, from.cur, nil)
+		c.tell(b, notification.RemovedDelete, &ompb.KeyInfo{Key: r.Key})
 	}
 	return keyAnswer(b, k), nil
 }

@@ -21,7 +21,9 @@ func (c *call) deleteKeys(r *ompb.DeleteKeys) (*ompb.Response, error) {
 		} else {
 			err = c.deleteVersion(b, d, result)
 		}
-		result.Error = errorAnswer(err)
+		if result.Error = errorAnswer(err); err == nil {
+			c.tellDeleted(b, result, r.Lifecycle)
+		}
 		out.Results = append(out.Results, result)
 	}
 	return &ompb.Response{Result: &ompb.Response_Deletes{Deletes: out}}, nil

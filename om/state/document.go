@@ -26,6 +26,9 @@ func (c *call) setDocument(b *ompb.BucketInfo, d *ompb.BucketDocument) error {
 	if n > maxDocument {
 		return ozerr.New(ozerr.InvalidArgument, "a document of %d bytes, at most %d", n, maxDocument)
 	}
+	if err := checkDocument(d); err != nil {
+		return err
+	}
 	row := table.DocumentKey(b.Id, kind)
 	if n == 0 {
 		table.Documents.Delete(c.tx, row)

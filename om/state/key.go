@@ -1,6 +1,7 @@
 package state
 
 import (
+	"github.com/mini-ozone/mini-ozone/internal/notification"
 	"github.com/mini-ozone/mini-ozone/om/table"
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
@@ -73,7 +74,15 @@ func (c *call) commitKey(r *ompb.CommitKey) (*ompb.Response, error) {
 		return nil, err
 	}
 	c.putKey(b, k, s)
+	c.tell(b, createdEvent(r), k)
 	return keyAnswer(b, k), nil
+}
+
+func createdEvent(r *ompb.CommitKey) string {
+	if r.Post {
+		return notification.CreatedPost
+	}
+	return notification.CreatedPut
 }
 
 // getKey answers with the version and where its blocks are; or with a delete marker.
@@ -132,5 +141,10 @@ func (c *call) setKeyTags(r *ompb.SetKeyTags) (*ompb.Response, error) {
 		return nil, err
 	}
 	c.store(b, k)
+	if len(r.Tags) > 0 {
+		c.tell(b, notification.TaggingPut, k)
+	} else {
+		c.tell(b, notification.TaggingDelete, k)
+	}
 	return keyAnswer(b, k), nil
 }
