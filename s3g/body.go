@@ -32,7 +32,9 @@ func newBody(r *http.Request, w http.ResponseWriter, cfg Config) io.ReadCloser {
 		return r.Body
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		w.Header()["Connection"] = []string{"close"}
+		if r.ProtoMajor == 1 { // in HTTP/2 a stream ends by itself
+			w.Header()["Connection"] = []string{"close"}
+		}
 		return r.Body
 	}
 	b := &body{ReadCloser: r.Body, control: http.NewResponseController(w), stall: cfg.StallTimeout}

@@ -17,6 +17,11 @@ type Config struct {
 	HTTPAddress  string // S3; "" is no listener, port 0 picks one
 	AdminAddress string // health, metrics, configuration; the same
 
+	// HTTPSAddress is S3 over TLS, served where there is a certificate: CertFile and
+	// KeyFile, PEM, read again when they change.
+	HTTPSAddress      string
+	CertFile, KeyFile string
+
 	// Secure: requests must be signed by a user. Otherwise any access key is taken, none
 	// as well, and nothing is kept from anybody: open mode.
 	Secure bool
@@ -63,6 +68,7 @@ func DefaultConfig() Config {
 	return Config{
 		HTTPAddress:       "0.0.0.0:9878",
 		AdminAddress:      "0.0.0.0:19878",
+		HTTPSAddress:      "0.0.0.0:9879",
 		SigV2:             true,
 		Region:            "us-east-1",
 		ObjectOwnership:   access.ObjectWriter,
@@ -85,6 +91,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("s3g: MaxInFlight %d is below 1", c.MaxInFlight)
 	case c.MaxHeaderBytes < 8<<10:
 		return fmt.Errorf("s3g: MaxHeaderBytes %d is below 8 KiB, which S3 allows", c.MaxHeaderBytes)
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		return errors.New("s3g: TLS needs both a certificate and its key: mini.s3g.tls.cert.file and mini.s3g.tls.key.file")
 	case c.StallTimeout <= 0 || c.ReadHeaderTimeout <= 0 || c.IdleTimeout <= 0 || c.QueueTimeout < 0 || c.StopTimeout < 0:
 		return errors.New("s3g: a timeout is not positive")
 	case !plausibleRegion(c.Region) || c.Region == "":
@@ -106,6 +114,8 @@ func FromConf(c *conf.Config) (Config, error) {
 	cfg := DefaultConfig()
 	cfg.HTTPAddress = c.String("ozone.s3g.http-address")
 	cfg.AdminAddress = c.String("ozone.s3g.webadmin.http-address")
+	cfg.HTTPSAddress = c.String("ozone.s3g.https-address")
+	cfg.CertFile, cfg.KeyFile = c.String("mini.s3g.tls.cert.file"), c.String("mini.s3g.tls.key.file")
 	for _, d := range c.Strings("ozone.s3g.domain.name") {
 		cfg.Domains = append(cfg.Domains, strings.ToLower(strings.Trim(d, ".")))
 	}

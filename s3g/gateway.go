@@ -69,7 +69,7 @@ func newGateway(cfg Config, store Store, m *metrics, log zerolog.Logger) *gatewa
 // ServeHTTP is the way of every request: id, slot, address, route, answer, log.
 func (g *gateway) ServeHTTP(hw http.ResponseWriter, hr *http.Request) {
 	r := &request{Request: hr, ID: newRequestID(), Start: g.now()}
-	w := newWriter(hw)
+	w := newWriter(hw, hr, g.cfg.StallTimeout)
 	if trap100(hr) {
 		hw.WriteHeader(http.StatusContinue) // before any header is set: they would go with it
 	}

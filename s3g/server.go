@@ -25,10 +25,10 @@ type Server struct {
 	log   zerolog.Logger
 	store Store
 
-	s3, admin         *http.Server
-	httpAddr, admAddr string
-	cancel            context.CancelFunc
-	wg                sync.WaitGroup
+	s3, s3tls, admin             *http.Server
+	httpAddr, httpsAddr, admAddr string
+	cancel                       context.CancelFunc
+	wg                           sync.WaitGroup
 
 	mu       sync.Mutex
 	notReady error // nil once om has answered
@@ -43,18 +43,14 @@ func Open(cfg Config, store Store, log zerolog.Logger) (*Server, error) {
 	reg := prometheus.NewRegistry()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{cfg: cfg, log: log, store: store, cancel: cancel, notReady: errors.New("om has not answered yet")}
-	s.s3 = s.httpServer(newGateway(cfg, store, newMetrics(reg), log))
-	s.admin = s.httpServer(s.adminMux(reg))
-	var err error
-	if s.httpAddr, err = s.listen(s.s3, cfg.HTTPAddress); err == nil {
-		s.admAddr, err = s.listen(s.admin, cfg.AdminAddress)
-	}
-	if err != nil {
+	gateway := newGateway(cfg, store, newMetrics(reg), log)
+	s.s3, s.s3tls, s.admin = s.httpServer(gateway), s.httpServer(gateway), s.httpServer(s.adminMux(reg))
+	if err := s.listenAll(); err != nil {
 		_ = s.Close()
 		return nil, err
 	}
 	s.wg.Go(func() { s.watch(ctx) })
-	log.Info().Str("s3", s.httpAddr).Str("admin", s.admAddr).Bool("secure", cfg.Secure).Msg("s3g serves")
+	log.Info().Str("s3", s.httpAddr).Str("s3_tls", s.httpsAddr).Str("admin", s.admAddr).Bool("secure", cfg.Secure).Msg("s3g serves")
 	s.warnOpen()
 	return s, nil
 }
@@ -71,6 +67,9 @@ func Handler(cfg Config, store Store, log zerolog.Logger) (http.Handler, error) 
 // HTTPAddr is where S3 is served, "" if nowhere.
 func (s *Server) HTTPAddr() string { return s.httpAddr }
 
+// HTTPSAddr is where S3 is served over TLS, "" if nowhere.
+func (s *Server) HTTPSAddr() string { return s.httpsAddr }
+
 // AdminAddr is where the admin pages are served, "" if nowhere.
 func (s *Server) AdminAddr() string { return s.admAddr }
 
@@ -80,6 +79,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: s.cfg.ReadHeaderTimeout,
 		IdleTimeout:       s.cfg.IdleTimeout,
 		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{WriteByteTimeout: s.cfg.StallTimeout},
 		ErrorLog:          stdlog.New(debugWriter{s.log}, "", 0),
 	}
 }
@@ -92,7 +92,27 @@ func (d debugWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// listen serves h on addr and returns the address it got.
+// listenAll opens the listeners: S3, S3 over TLS where there is a certificate, admin.
+func (s *Server) listenAll() (err error) {
+	if s.httpAddr, err = s.listen(s.s3, s.cfg.HTTPAddress); err != nil {
+		return err
+	}
+	if s.cfg.CertFile != "" && s.cfg.HTTPSAddress != "" {
+		cert, err := newCertificate(s.cfg.CertFile, s.cfg.KeyFile, s.log)
+		if err != nil {
+			return err
+		}
+		s.s3tls.TLSConfig = cert.config()
+		if s.httpsAddr, err = s.listen(s.s3tls, s.cfg.HTTPSAddress); err != nil {
+			return err
+		}
+	}
+	s.admAddr, err = s.listen(s.admin, s.cfg.AdminAddress)
+	return err
+}
+
+// listen serves h on addr, over TLS if h has a configuration for it, and returns the
+// address it got.
 func (s *Server) listen(h *http.Server, addr string) (string, error) {
 	if addr == "" {
 		return "", nil
@@ -101,8 +121,15 @@ func (s *Server) listen(h *http.Server, addr string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("s3g: %w", err)
 	}
+	watched := listener{l.(*net.TCPListener), s.cfg.StallTimeout}
 	s.wg.Go(func() {
-		if err := h.Serve(listener{l.(*net.TCPListener), s.cfg.StallTimeout}); !errors.Is(err, http.ErrServerClosed) {
+		var err error
+		if h.TLSConfig != nil {
+			err = h.ServeTLS(watched, "", "")
+		} else {
+			err = h.Serve(watched)
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error().Err(err).Str("address", addr).Msg("listener ended")
 		}
 	})
@@ -184,9 +211,11 @@ func (s *Server) probe(ctx context.Context) {
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.StopTimeout)
 	defer cancel()
-	err := s.s3.Shutdown(ctx)
-	if err != nil {
-		err = s.s3.Close()
+	var err error
+	for _, h := range []*http.Server{s.s3, s.s3tls} {
+		if h.Shutdown(ctx) != nil {
+			err = errors.Join(err, h.Close())
+		}
 	}
 	s.cancel()
 	err = errors.Join(err, s.admin.Close())
