@@ -7,8 +7,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	neturl "net/url"
 	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/s3g"
@@ -290,5 +295,67 @@ func TestReencryptInPlace(t *testing.T) {
 			t.Errorf("%s to %s: %d, %d bytes", last.name, to.name, status, len(answer))
 		}
 		last = to
+	}
+}
+
+// Where keys are refused without TLS they are taken over it.
+func TestCustomerKeyOverTLS(t *testing.T) {
+	cfg := s3g.DefaultConfig()
+	cfg.CustomerKeysOverHTTP = false
+	h, err := s3g.Handler(cfg, newStore(t), zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewTLSServer(h)
+	defer srv.Close()
+	do := func(method, path string, header ...string) int {
+		req, err := http.NewRequestWithContext(t.Context(), method, srv.URL+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(header); i += 2 {
+			req.Header.Set(header[i], header[i+1])
+		}
+		resp, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	for _, tc := range []struct {
+		method, path string
+		header       []string
+		status       int
+	}{
+		{"PUT", "/bucket", nil, 200},
+		{"PUT", "/bucket/k", customer("c", ""), 200},
+		{"HEAD", "/bucket/k", customer("c", ""), 200},
+		{"HEAD", "/bucket/k", nil, 400},
+	} {
+		if got := do(tc.method, tc.path, tc.header...); got != tc.status {
+			t.Errorf("%s %s: %d", tc.method, tc.path, got)
+		}
+	}
+}
+
+// A presigned URL may carry a customer's key; no log has it.
+func TestCustomerKeyNotLogged(t *testing.T) {
+	var log syncBuffer
+	cfg := s3g.DefaultConfig()
+	cfg.AccessLog = true
+	url := serveStore(t, cfg, newStore(t), zerolog.New(&log))
+	ask(t, "PUT", url+"/bucket", "")
+	c := customer("c", "")
+	query := neturl.Values{}
+	for i := 0; i < len(c); i += 2 {
+		query.Set(c[i], c[i+1])
+	}
+	key := neturl.QueryEscape(c[3])
+	ask(t, "PUT", url+"/bucket/k", "x", c...)
+	ask(t, "GET", url+"/bucket/k?"+query.Encode(), "")
+	ask(t, "PUT", url+"/bucket/k", "x", append(c[:4:4], c[4], "AAAA")...)
+	if text := log.String(); !strings.Contains(text, "customer-key=-") || strings.Contains(text, key) || strings.Contains(text, c[3]) {
+		t.Errorf("the log: %s", text)
 	}
 }

@@ -25,6 +25,7 @@ var byCode = map[ozerr.Code]*s3err.Error{
 	ozerr.InvalidBucketName:   s3err.InvalidBucketName,
 	ozerr.InvalidVolumeName:   s3err.InvalidBucketName,
 	ozerr.WrongBucketOwner:    s3err.AccessDenied,
+	ozerr.EncryptionRequired:  s3err.ServiceUnavailable, // switched on while these bytes came in
 	ozerr.InvalidBucketState:  s3err.InvalidBucketState,
 	ozerr.NoObjectLock:        s3err.NoObjectLock,
 	ozerr.KeyNotFound:         s3err.NoSuchKey,

@@ -123,9 +123,10 @@ func redact(raw string) string {
 }
 
 func secretParam(name string) bool {
-	switch strings.ToLower(name) {
+	name = strings.ToLower(name)
+	switch name {
 	case "signature", "x-amz-signature", "x-amz-credential", "x-amz-security-token":
 		return true
 	}
-	return false
+	return strings.HasSuffix(name, "server-side-encryption-customer-key")
 }

@@ -127,6 +127,9 @@ func writeDirectly(target string, fill func(io.Writer) error) error {
 }
 
 func copyObject(ctx context.Context, c keys, object client.Object, w io.Writer) error {
+	if e := object.Encryption; e != nil { // gateways have the keys
+		return ozerr.New(ozerr.NotSupported, "%s is encrypted (%s): read it through S3", object.Key, e.Kind)
+	}
 	r := c.ReadObject(ctx, object, 0, -1)
 	_, err := r.WriteTo(w)
 	return errors.Join(err, r.Close())

@@ -13,6 +13,7 @@ const (
 	BucketNotEmpty      Code = "BUCKET_NOT_EMPTY"      // keys or open uploads
 	InvalidBucketName   Code = "INVALID_BUCKET_NAME"
 	WrongBucketOwner    Code = "WRONG_BUCKET_OWNER"   // expected-bucket-owner differs
+	EncryptionRequired  Code = "ENCRYPTION_REQUIRED"  // the bucket encrypts by default, and these bytes are plain (ours)
 	InvalidBucketState  Code = "INVALID_BUCKET_STATE" // versioning can't be suspended under object lock, and the like (ours)
 	NoObjectLock        Code = "NO_OBJECT_LOCK"       // the bucket has no object lock (ours)
 	DocumentNotFound    Code = "DOCUMENT_NOT_FOUND"   // the bucket has no policy, no CORS rules, … (ours)

@@ -28,7 +28,7 @@ func (c *call) copyKey(r *ompb.CopyKey) (*ompb.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	encryption, err := copiedEncryption(r, src.Encryption)
+	encryption, err := copiedEncryption(to, r, src.Encryption)
 	if err != nil {
 		return nil, err
 	}

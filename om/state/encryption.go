@@ -34,9 +34,13 @@ func storedSize(e *ompb.Encryption, size uint64) uint64 {
 	return size + chunks*uint64(e.Overhead)
 }
 
-// checkEncryption bounds what a writer says of its encryption; nil is none.
-func checkEncryption(e *ompb.Encryption) error {
+// checkEncryption bounds what a writer into b says of its encryption; nil is none,
+// which a bucket with a default doesn't take: what is stored after the default was set
+// is encrypted, whoever writes it.
+func checkEncryption(b *ompb.BucketInfo, e *ompb.Encryption) error {
 	switch {
+	case e == nil && b.Encryption != nil:
+		return ozerr.New(ozerr.EncryptionRequired, "bucket %q encrypts by default: write to it through S3", b.Name)
 	case e == nil:
 		return nil
 	case e.Kind == "" || e.Chunk < 1 || e.Chunk > maxCipherChunk || e.Overhead > maxCipherOverhead:
@@ -57,15 +61,15 @@ func checkSalt(e *ompb.Encryption, salt []byte) error {
 
 // copiedEncryption is that of a copy: the source's, or the same data key wrapped
 // anew. What the writer wrapped is the key of the generation it has looked at.
-func copiedEncryption(r *ompb.CopyKey, src *ompb.Encryption) (*ompb.Encryption, error) {
+func copiedEncryption(to *ompb.BucketInfo, r *ompb.CopyKey, src *ompb.Encryption) (*ompb.Encryption, error) {
 	e := r.Encryption
 	switch {
 	case e == nil:
-		return src, nil
+		return src, checkEncryption(to, src)
 	case r.SourceCondition.GetIfGeneration() == 0:
 		return nil, ozerr.New(ozerr.InvalidRequest, "a copy with a key of its own must name the source's generation")
 	case src == nil || e.Chunk != src.Chunk || e.Overhead != src.Overhead || !bytes.Equal(e.Salt, src.Salt):
 		return nil, ozerr.New(ozerr.InvalidRequest, "the source's bytes are not encrypted as the copy says")
 	}
-	return e, checkEncryption(e)
+	return e, checkEncryption(to, e)
 }

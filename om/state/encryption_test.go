@@ -132,3 +132,25 @@ func TestEncryptedUpload(t *testing.T) {
 	m.wants(sealed(open, 1, 1000, "s", block(9, 1000)), ozerr.InvalidRequest)
 	m.must(sealed(open, 1, 1000, "", block(9, 1000)))
 }
+
+// Once a bucket encrypts by default, nobody stores plain bytes in it; what began
+// before, and what is there, stays.
+func TestEncryptionRequired(t *testing.T) {
+	m := testMachine(t)
+	m.must(commit("bkt", "before", nil, block(1, 10)))
+	m.must(commitSealed("sealed", sealedBy("SSE-S3", "s"), 10, block(2, 26)))
+	begun := m.must(createUpload("bkt", "begun")).GetUpload().GetUploadId()
+	m.must(setBucket("bkt", &ompb.SetBucket{Change: &ompb.SetBucket_Encryption{Encryption: &ompb.DefaultEncryption{Algorithm: "AES256"}}}))
+
+	m.wants(commit("bkt", "k", nil, block(3, 10)), ozerr.EncryptionRequired)
+	m.wants(copyOf("bkt", "before", "bkt", "k"), ozerr.EncryptionRequired)
+	m.wants(createUpload("bkt", "k"), ozerr.EncryptionRequired)
+	m.must(commitSealed("k", sealedBy("SSE-C", "s"), 10, block(4, 26)))
+	m.must(copyOf("bkt", "sealed", "bkt", "k"))
+	m.must(part("bkt", "begun", begun, 1, md5Hex("p"), block(5, 10)))
+	m.must(complete("bkt", "begun", begun, &ompb.Part{Number: 1, Etag: md5Hex("p")}))
+	m.must(get("bkt", "before"))
+
+	m.must(setBucket("bkt", &ompb.SetBucket{Change: &ompb.SetBucket_Encryption{Encryption: &ompb.DefaultEncryption{}}}))
+	m.must(commit("bkt", "k", nil, block(6, 10)))
+}

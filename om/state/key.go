@@ -59,7 +59,7 @@ func (c *call) commitKey(r *ompb.CommitKey) (*ompb.Response, error) {
 	if err := checkReplication(r.Replication); err != nil {
 		return nil, err
 	}
-	if err := checkEncryption(r.Encryption); err != nil {
+	if err := checkEncryption(b, r.Encryption); err != nil {
 		return nil, err
 	}
 	if err := c.checkBlocks(r.Blocks, storedSize(r.Encryption, r.Size), false); err != nil {

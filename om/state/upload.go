@@ -73,7 +73,7 @@ func (c *call) createUpload(r *ompb.CreateUpload) (*ompb.Response, error) {
 	if err := checkAlgorithm(r.ChecksumAlgorithm, r.ChecksumType); err != nil {
 		return nil, err
 	}
-	if err := checkEncryption(r.Encryption); err != nil {
+	if err := checkEncryption(b, r.Encryption); err != nil {
 		return nil, err
 	}
 	asked := &ompb.KeyInfo{Acl: r.Acl, Retention: r.Retention, LegalHold: r.LegalHold}
