@@ -53,6 +53,7 @@ type CreateBucketOptions struct {
 	ObjectLock  bool   // from the first day, with versioning
 	ACL         *ACL   // nil: private
 	Ownership   string // see Bucket.ObjectOwnership
+	Documents   []Document
 }
 
 // CreateBucket makes a bucket.
@@ -61,6 +62,9 @@ func (c *Client) CreateBucket(ctx context.Context, o CreateBucketOptions) (Bucke
 		Volume: o.Volume, Bucket: o.Bucket, Owner: o.Owner, S3: o.S3,
 		Replication: o.Replication, Location: o.Location,
 		ObjectLock: o.ObjectLock, Acl: aclTo(o.ACL), ObjectOwnership: o.Ownership,
+	}
+	for _, d := range o.Documents {
+		op.Documents = append(op.Documents, &ompb.BucketDocument{Kind: d.Kind, Content: d.Content})
 	}
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CreateBucket{CreateBucket: op}})
 	if err != nil {

@@ -117,13 +117,13 @@ func (g *gateway) createBucket(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	location, err := readLocation(r)
+	location, documents, err := readNewBucket(r)
 	if err != nil {
 		return err
 	}
 	_, err = g.buckets.CreateBucket(r.Context(), client.CreateBucketOptions{
 		Volume: VolumeFor(client.Caller(r.Context())), Bucket: r.Bucket, Owner: r.callerName(), S3: true, Location: location, ObjectLock: lock,
-		ACL: acl, Ownership: setting,
+		ACL: acl, Ownership: setting, Documents: documents,
 	})
 	if errors.Is(err, ozerr.BucketAlreadyOwned) && !g.cfg.RecreateConflict {
 		err = g.resetACL(r, acl)
@@ -152,34 +152,37 @@ func (g *gateway) resetACL(r *request, acl *client.ACL) error {
 	return err
 }
 
-// readLocation reads the optional document of CreateBucket. Any region that could
-// be one is taken and told again by GetBucketLocation: there is only one place.
-func readLocation(r *request) (string, error) {
+// readNewBucket reads the optional document of CreateBucket: where the bucket is to be,
+// and its tags. Any region that could be one is taken and told again by
+// GetBucketLocation: there is only one place.
+func readNewBucket(r *request) (location string, documents []client.Document, err error) {
 	body, err := r.openBody(payload.Options{MaxSize: maxXML})
 	if errors.Is(err, s3err.MissingContentLength) {
-		return "", nil
+		return "", nil, nil
 	}
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer func() { _ = body.Close() }()
 	raw, err := io.ReadAll(body)
 	if err != nil || len(raw) == 0 {
-		return "", err
+		return "", nil, err
 	}
 	doc := new(s3xml.CreateBucketConfiguration)
 	if err := s3xml.Unmarshal(raw, doc); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	switch {
 	case doc.Location != nil || doc.Bucket != nil:
-		return "", notImplemented("CreateBucket of a directory bucket")
-	case len(doc.Tags) > 0:
-		return "", notImplemented("CreateBucket with tags")
+		return "", nil, notImplemented("CreateBucket of a directory bucket")
 	case !plausibleRegion(doc.LocationConstraint):
-		return "", s3err.InvalidLocationConstraint.WithField("LocationConstraint", doc.LocationConstraint)
+		return "", nil, s3err.InvalidLocationConstraint.WithField("LocationConstraint", doc.LocationConstraint)
+	case len(doc.Tags) > 0:
+		var tags client.Document
+		tags, err = bucketTags(doc.Tags)
+		documents = []client.Document{tags}
 	}
-	return doc.LocationConstraint, nil
+	return doc.LocationConstraint, documents, err
 }
 
 func plausibleRegion(s string) bool {

@@ -36,26 +36,36 @@ func (g *gateway) putBucketTagging(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if len(doc.TagSet) > maxBucketTags {
-		return s3err.BadRequest.Withf("Bucket tag count cannot be greater than %d", maxBucketTags)
-	}
-	if _, err := tagMap(doc.TagSet); err != nil {
+	stored, err := bucketTags(doc.TagSet)
+	if err != nil {
 		return err
 	}
-	var content []byte
-	if len(doc.TagSet) > 0 {
-		content = s3xml.Marshal(doc)
+	return g.setBucketTags(w, r, stored)
+}
+
+// bucketTags checks a bucket's tags and gives them as they are stored; without any there
+// is no document.
+func bucketTags(set []s3xml.Tag) (client.Document, error) {
+	doc := client.Document{Kind: client.DocumentTagging}
+	if len(set) > maxBucketTags {
+		return doc, s3err.BadRequest.Withf("Bucket tag count cannot be greater than %d", maxBucketTags)
 	}
-	return g.setBucketTags(w, r, content)
+	if _, err := tagMap(set); err != nil {
+		return doc, err
+	}
+	if len(set) > 0 {
+		doc.Content = s3xml.Marshal(&s3xml.Tagging{TagSet: set})
+	}
+	return doc, nil
 }
 
 // deleteBucketTagging answers DELETE ?tagging of a bucket.
 func (g *gateway) deleteBucketTagging(w http.ResponseWriter, r *request) error {
-	return g.setBucketTags(w, r, nil)
+	return g.setBucketTags(w, r, client.Document{Kind: client.DocumentTagging})
 }
 
-func (g *gateway) setBucketTags(w http.ResponseWriter, r *request, content []byte) error {
-	change := client.BucketChange{Document: &client.Document{Kind: client.DocumentTagging, Content: content}}
+func (g *gateway) setBucketTags(w http.ResponseWriter, r *request, tags client.Document) error {
+	change := client.BucketChange{Document: &tags}
 	if _, err := g.buckets.SetBucket(r.Context(), r.bucketRef(), change, r.expectedOwner()); err != nil {
 		return err
 	}

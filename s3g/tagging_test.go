@@ -54,6 +54,10 @@ func TestBucketTagging(t *testing.T) {
 		{do: "GET /bucket?tagging", status: 200, has: []string{"<Key>k0</Key>", "<Key>k49</Key>"}},
 		{do: "DELETE /bucket?tagging", status: 204},
 		{do: "GET /bucket?tagging", status: 404, has: code("NoSuchTagSet")},
+
+		{do: "PUT /tagged", body: "<CreateBucketConfiguration><Tags><Tag><Key>aws:a</Key><Value>1</Value></Tag></Tags></CreateBucketConfiguration>", status: 400, has: code("InvalidTag")},
+		{do: "PUT /tagged", body: "<CreateBucketConfiguration><Tags><Tag><Key>a</Key><Value>1</Value></Tag></Tags></CreateBucketConfiguration>", status: 200},
+		{do: "GET /tagged?tagging", status: 200, has: []string{"<TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet>"}},
 	}
 	for _, bad := range badTagging {
 		steps = append(steps, step{do: "PUT /bucket?tagging", body: bad.body, status: 400, has: code(bad.code)})

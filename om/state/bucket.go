@@ -78,6 +78,11 @@ func (c *call) createBucket(r *ompb.CreateBucket) (*ompb.Response, error) {
 	if b.S3 {
 		table.S3Names.Put(c.tx, []byte(b.Name), []byte(b.Volume))
 	}
+	for _, d := range r.Documents {
+		if err := c.setDocument(b, d); err != nil { // checked: never
+			return nil, err
+		}
+	}
 	c.putBucket(b)
 	c.countBuckets(v, 1)
 	return bucketAnswer(b), nil
@@ -98,6 +103,11 @@ func (c *call) checkCreateBucket(r *ompb.CreateBucket) error {
 	}
 	if err := checkACL(r.Acl); err != nil {
 		return err
+	}
+	for _, d := range r.Documents {
+		if err := legalDocument(d); err != nil {
+			return err
+		}
 	}
 	return checkShort(r.Owner, c.req.User, r.Location)
 }

@@ -15,22 +15,27 @@ var documentKinds = []string{"policy", "cors", "lifecycle", "tagging", "notifica
 // policy, 64 KiB of CORS rules, 1000 lifecycle rules.
 const maxDocument = table.MaxValue - 4<<10
 
+// legalDocument is an error if the document can't be kept.
+func legalDocument(d *ompb.BucketDocument) error {
+	if !slices.Contains(documentKinds, d.GetKind()) {
+		return ozerr.New(ozerr.InvalidArgument, "%.40q is no kind of document", d.GetKind())
+	}
+	if n := len(d.GetContent()); n > maxDocument {
+		return ozerr.New(ozerr.InvalidArgument, "a document of %d bytes, at most %d", n, maxDocument)
+	}
+	return checkDocument(d)
+}
+
 // setDocument replaces a document of the bucket; without content it removes it. The
 // bucket's row has the index of its last change, so who reads that knows whether a
 // document it has parsed is still right.
 func (c *call) setDocument(b *ompb.BucketInfo, d *ompb.BucketDocument) error {
-	kind, n := d.GetKind(), len(d.GetContent())
-	if !slices.Contains(documentKinds, kind) {
-		return ozerr.New(ozerr.InvalidArgument, "%.40q is no kind of document", kind)
-	}
-	if n > maxDocument {
-		return ozerr.New(ozerr.InvalidArgument, "a document of %d bytes, at most %d", n, maxDocument)
-	}
-	if err := checkDocument(d); err != nil {
+	if err := legalDocument(d); err != nil {
 		return err
 	}
+	kind := d.Kind
 	row := table.DocumentKey(b.Id, kind)
-	if n == 0 {
+	if len(d.Content) == 0 {
 		table.Documents.Delete(c.tx, row)
 		delete(b.Documents, kind)
 		return nil

@@ -1698,15 +1698,16 @@ type CreateBucket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Both set. The S3 name `bucket` is claimed too: it must be free for an S3
 	// request (s3=true), else it is claimed only if free and legal.
-	Volume          string `protobuf:"bytes,1,opt,name=volume,proto3" json:"volume,omitempty"`
-	Bucket          string `protobuf:"bytes,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	Owner           string `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`                                            // "": the request's user
-	S3              bool   `protobuf:"varint,4,opt,name=s3,proto3" json:"s3,omitempty"`                                                 // create the volume when missing; names follow S3's rules
-	Replication     string `protobuf:"bytes,5,opt,name=replication,proto3" json:"replication,omitempty"`                                // "": the server's default; "ONE", "THREE"
-	Location        string `protobuf:"bytes,6,opt,name=location,proto3" json:"location,omitempty"`                                      // LocationConstraint as given
-	ObjectLock      bool   `protobuf:"varint,7,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"`               // from the first day; versioning is on with it
-	Acl             *ACL   `protobuf:"bytes,8,opt,name=acl,proto3" json:"acl,omitempty"`                                                // unset: private
-	ObjectOwnership string `protobuf:"bytes,9,opt,name=object_ownership,json=objectOwnership,proto3" json:"object_ownership,omitempty"` // "": BucketOwnerEnforced in AWS's words is the gateway's to say
+	Volume          string            `protobuf:"bytes,1,opt,name=volume,proto3" json:"volume,omitempty"`
+	Bucket          string            `protobuf:"bytes,2,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	Owner           string            `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`                                            // "": the request's user
+	S3              bool              `protobuf:"varint,4,opt,name=s3,proto3" json:"s3,omitempty"`                                                 // create the volume when missing; names follow S3's rules
+	Replication     string            `protobuf:"bytes,5,opt,name=replication,proto3" json:"replication,omitempty"`                                // "": the server's default; "ONE", "THREE"
+	Location        string            `protobuf:"bytes,6,opt,name=location,proto3" json:"location,omitempty"`                                      // LocationConstraint as given
+	ObjectLock      bool              `protobuf:"varint,7,opt,name=object_lock,json=objectLock,proto3" json:"object_lock,omitempty"`               // from the first day; versioning is on with it
+	Acl             *ACL              `protobuf:"bytes,8,opt,name=acl,proto3" json:"acl,omitempty"`                                                // unset: private
+	ObjectOwnership string            `protobuf:"bytes,9,opt,name=object_ownership,json=objectOwnership,proto3" json:"object_ownership,omitempty"` // "": BucketOwnerEnforced in AWS's words is the gateway's to say
+	Documents       []*BucketDocument `protobuf:"bytes,10,rep,name=documents,proto3" json:"documents,omitempty"`                                   // from the first day
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1802,6 +1803,13 @@ func (x *CreateBucket) GetObjectOwnership() string {
 		return x.ObjectOwnership
 	}
 	return ""
+}
+
+func (x *CreateBucket) GetDocuments() []*BucketDocument {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
 }
 
 type DeleteBucket struct {
@@ -8487,7 +8495,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\ttruncated\x18\x02 \x01(\bR\ttruncated\";\n" +
 	"\tBucketRef\x12\x16\n" +
 	"\x06volume\x18\x01 \x01(\tR\x06volume\x12\x16\n" +
-	"\x06bucket\x18\x02 \x01(\tR\x06bucket\"\x8f\x02\n" +
+	"\x06bucket\x18\x02 \x01(\tR\x06bucket\"\xc7\x02\n" +
 	"\fCreateBucket\x12\x16\n" +
 	"\x06volume\x18\x01 \x01(\tR\x06volume\x12\x16\n" +
 	"\x06bucket\x18\x02 \x01(\tR\x06bucket\x12\x14\n" +
@@ -8498,7 +8506,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\vobject_lock\x18\a \x01(\bR\n" +
 	"objectLock\x12\x1f\n" +
 	"\x03acl\x18\b \x01(\v2\r.ozone.om.ACLR\x03acl\x12)\n" +
-	"\x10object_ownership\x18\t \x01(\tR\x0fobjectOwnership\"\\\n" +
+	"\x10object_ownership\x18\t \x01(\tR\x0fobjectOwnership\x126\n" +
+	"\tdocuments\x18\n" +
+	" \x03(\v2\x18.ozone.om.BucketDocumentR\tdocuments\"\\\n" +
 	"\fDeleteBucket\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12%\n" +
 	"\x0eexpected_owner\x18\x02 \x01(\tR\rexpectedOwner\"Y\n" +
@@ -9329,122 +9339,123 @@ var file_ompb_om_proto_depIdxs = []int32{
 	68,  // 66: ozone.om.Response.container:type_name -> ozone.om.ContainerInfo
 	7,   // 67: ozone.om.VolumeList.volumes:type_name -> ozone.om.VolumeInfo
 	18,  // 68: ozone.om.CreateBucket.acl:type_name -> ozone.om.ACL
-	9,   // 69: ozone.om.DeleteBucket.ref:type_name -> ozone.om.BucketRef
-	9,   // 70: ozone.om.GetBucket.ref:type_name -> ozone.om.BucketRef
-	15,  // 71: ozone.om.BucketInfo.object_lock:type_name -> ozone.om.ObjectLock
-	16,  // 72: ozone.om.BucketInfo.public_access_block:type_name -> ozone.om.PublicAccessBlock
-	18,  // 73: ozone.om.BucketInfo.acl:type_name -> ozone.om.ACL
-	17,  // 74: ozone.om.BucketInfo.encryption:type_name -> ozone.om.DefaultEncryption
-	95,  // 75: ozone.om.BucketInfo.documents:type_name -> ozone.om.BucketInfo.DocumentsEntry
-	19,  // 76: ozone.om.ACL.grants:type_name -> ozone.om.Grant
-	9,   // 77: ozone.om.SetBucket.ref:type_name -> ozone.om.BucketRef
-	15,  // 78: ozone.om.SetBucket.object_lock:type_name -> ozone.om.ObjectLock
-	16,  // 79: ozone.om.SetBucket.public_access_block:type_name -> ozone.om.PublicAccessBlock
-	18,  // 80: ozone.om.SetBucket.acl:type_name -> ozone.om.ACL
-	17,  // 81: ozone.om.SetBucket.encryption:type_name -> ozone.om.DefaultEncryption
-	21,  // 82: ozone.om.SetBucket.document:type_name -> ozone.om.BucketDocument
-	9,   // 83: ozone.om.GetBucketDocument.ref:type_name -> ozone.om.BucketRef
-	24,  // 84: ozone.om.Lifecycle.rules:type_name -> ozone.om.LifecycleRule
-	96,  // 85: ozone.om.LifecycleRule.tags:type_name -> ozone.om.LifecycleRule.TagsEntry
-	25,  // 86: ozone.om.LifecycleRule.transitions:type_name -> ozone.om.Transition
-	25,  // 87: ozone.om.LifecycleRule.noncurrent_transitions:type_name -> ozone.om.Transition
-	27,  // 88: ozone.om.Notification.targets:type_name -> ozone.om.NotificationTarget
-	14,  // 89: ozone.om.BucketList.buckets:type_name -> ozone.om.BucketInfo
-	97,  // 90: ozone.om.KeyMeta.metadata:type_name -> ozone.om.KeyMeta.MetadataEntry
-	98,  // 91: ozone.om.KeyMeta.headers:type_name -> ozone.om.KeyMeta.HeadersEntry
-	99,  // 92: ozone.om.KeyMeta.tags:type_name -> ozone.om.KeyMeta.TagsEntry
-	30,  // 93: ozone.om.Part.checksums:type_name -> ozone.om.Checksum
-	29,  // 94: ozone.om.KeyInfo.meta:type_name -> ozone.om.KeyMeta
-	30,  // 95: ozone.om.KeyInfo.checksums:type_name -> ozone.om.Checksum
-	103, // 96: ozone.om.KeyInfo.blocks:type_name -> ozone.common.Block
-	31,  // 97: ozone.om.KeyInfo.parts:type_name -> ozone.om.Part
-	18,  // 98: ozone.om.KeyInfo.acl:type_name -> ozone.om.ACL
-	33,  // 99: ozone.om.KeyInfo.retention:type_name -> ozone.om.Retention
-	34,  // 100: ozone.om.KeyInfo.encryption:type_name -> ozone.om.Encryption
-	9,   // 101: ozone.om.CommitKey.ref:type_name -> ozone.om.BucketRef
-	29,  // 102: ozone.om.CommitKey.meta:type_name -> ozone.om.KeyMeta
-	30,  // 103: ozone.om.CommitKey.checksums:type_name -> ozone.om.Checksum
-	103, // 104: ozone.om.CommitKey.blocks:type_name -> ozone.common.Block
-	35,  // 105: ozone.om.CommitKey.condition:type_name -> ozone.om.Condition
-	18,  // 106: ozone.om.CommitKey.acl:type_name -> ozone.om.ACL
-	33,  // 107: ozone.om.CommitKey.retention:type_name -> ozone.om.Retention
-	34,  // 108: ozone.om.CommitKey.encryption:type_name -> ozone.om.Encryption
-	9,   // 109: ozone.om.GetKey.ref:type_name -> ozone.om.BucketRef
-	32,  // 110: ozone.om.KeyResult.key:type_name -> ozone.om.KeyInfo
-	14,  // 111: ozone.om.KeyResult.bucket:type_name -> ozone.om.BucketInfo
-	100, // 112: ozone.om.KeyResult.locations:type_name -> ozone.om.KeyResult.LocationsEntry
-	104, // 113: ozone.om.Replicas.nodes:type_name -> ozone.common.Node
-	9,   // 114: ozone.om.ListKeys.ref:type_name -> ozone.om.BucketRef
-	32,  // 115: ozone.om.KeyList.keys:type_name -> ozone.om.KeyInfo
-	9,   // 116: ozone.om.ListVersions.ref:type_name -> ozone.om.BucketRef
-	32,  // 117: ozone.om.VersionList.versions:type_name -> ozone.om.KeyInfo
-	9,   // 118: ozone.om.DeleteKeys.ref:type_name -> ozone.om.BucketRef
-	45,  // 119: ozone.om.DeleteKeys.keys:type_name -> ozone.om.KeyToDelete
-	35,  // 120: ozone.om.KeyToDelete.condition:type_name -> ozone.om.Condition
-	47,  // 121: ozone.om.DeleteResults.results:type_name -> ozone.om.DeleteResult
-	102, // 122: ozone.om.DeleteResult.error:type_name -> ozone.common.Error
-	9,   // 123: ozone.om.CopyKey.source:type_name -> ozone.om.BucketRef
-	35,  // 124: ozone.om.CopyKey.source_condition:type_name -> ozone.om.Condition
-	9,   // 125: ozone.om.CopyKey.ref:type_name -> ozone.om.BucketRef
-	35,  // 126: ozone.om.CopyKey.condition:type_name -> ozone.om.Condition
-	29,  // 127: ozone.om.CopyKey.meta:type_name -> ozone.om.KeyMeta
-	18,  // 128: ozone.om.CopyKey.acl:type_name -> ozone.om.ACL
-	33,  // 129: ozone.om.CopyKey.retention:type_name -> ozone.om.Retention
-	34,  // 130: ozone.om.CopyKey.encryption:type_name -> ozone.om.Encryption
-	9,   // 131: ozone.om.RenameKey.ref:type_name -> ozone.om.BucketRef
-	9,   // 132: ozone.om.SetKeyTags.ref:type_name -> ozone.om.BucketRef
-	101, // 133: ozone.om.SetKeyTags.tags:type_name -> ozone.om.SetKeyTags.TagsEntry
-	9,   // 134: ozone.om.SetKeyACL.ref:type_name -> ozone.om.BucketRef
-	18,  // 135: ozone.om.SetKeyACL.acl:type_name -> ozone.om.ACL
-	9,   // 136: ozone.om.SetKeyLock.ref:type_name -> ozone.om.BucketRef
-	33,  // 137: ozone.om.SetKeyLock.retention:type_name -> ozone.om.Retention
-	9,   // 138: ozone.om.CreateUpload.ref:type_name -> ozone.om.BucketRef
-	29,  // 139: ozone.om.CreateUpload.meta:type_name -> ozone.om.KeyMeta
-	18,  // 140: ozone.om.CreateUpload.acl:type_name -> ozone.om.ACL
-	33,  // 141: ozone.om.CreateUpload.retention:type_name -> ozone.om.Retention
-	34,  // 142: ozone.om.CreateUpload.encryption:type_name -> ozone.om.Encryption
-	29,  // 143: ozone.om.UploadInfo.meta:type_name -> ozone.om.KeyMeta
-	14,  // 144: ozone.om.UploadInfo.bucket:type_name -> ozone.om.BucketInfo
-	32,  // 145: ozone.om.UploadInfo.completed_key:type_name -> ozone.om.KeyInfo
-	18,  // 146: ozone.om.UploadInfo.acl:type_name -> ozone.om.ACL
-	33,  // 147: ozone.om.UploadInfo.retention:type_name -> ozone.om.Retention
-	34,  // 148: ozone.om.UploadInfo.encryption:type_name -> ozone.om.Encryption
-	9,   // 149: ozone.om.GetUpload.ref:type_name -> ozone.om.BucketRef
-	9,   // 150: ozone.om.CommitPart.ref:type_name -> ozone.om.BucketRef
-	30,  // 151: ozone.om.CommitPart.checksums:type_name -> ozone.om.Checksum
-	103, // 152: ozone.om.CommitPart.blocks:type_name -> ozone.common.Block
-	30,  // 153: ozone.om.PartInfo.checksums:type_name -> ozone.om.Checksum
-	103, // 154: ozone.om.PartInfo.blocks:type_name -> ozone.common.Block
-	9,   // 155: ozone.om.ListParts.ref:type_name -> ozone.om.BucketRef
-	57,  // 156: ozone.om.PartList.parts:type_name -> ozone.om.PartInfo
-	54,  // 157: ozone.om.PartList.upload:type_name -> ozone.om.UploadInfo
-	9,   // 158: ozone.om.CompleteUpload.ref:type_name -> ozone.om.BucketRef
-	31,  // 159: ozone.om.CompleteUpload.parts:type_name -> ozone.om.Part
-	35,  // 160: ozone.om.CompleteUpload.condition:type_name -> ozone.om.Condition
-	30,  // 161: ozone.om.CompleteUpload.checksums:type_name -> ozone.om.Checksum
-	9,   // 162: ozone.om.AbortUpload.ref:type_name -> ozone.om.BucketRef
-	9,   // 163: ozone.om.ListUploads.ref:type_name -> ozone.om.BucketRef
-	54,  // 164: ozone.om.UploadList.uploads:type_name -> ozone.om.UploadInfo
-	66,  // 165: ozone.om.BlockLeases.leases:type_name -> ozone.om.BlockLease
-	105, // 166: ozone.om.BlockLease.id:type_name -> ozone.common.BlockID
-	104, // 167: ozone.om.BlockLease.replicas:type_name -> ozone.common.Node
-	105, // 168: ozone.om.ReportBadReplica.block:type_name -> ozone.common.BlockID
-	68,  // 169: ozone.om.ContainerList.containers:type_name -> ozone.om.ContainerInfo
-	104, // 170: ozone.om.NodeInfo.node:type_name -> ozone.common.Node
-	71,  // 171: ozone.om.NodeList.nodes:type_name -> ozone.om.NodeInfo
-	76,  // 172: ozone.om.RoleList.roles:type_name -> ozone.om.Role
-	104, // 173: ozone.om.RegisterNode.node:type_name -> ozone.common.Node
-	105, // 174: ozone.om.DeletedBlock.id:type_name -> ozone.common.BlockID
-	82,  // 175: ozone.om.ForgetDeletedBlocks.blocks:type_name -> ozone.om.DeletedBlock
-	86,  // 176: ozone.om.UserList.users:type_name -> ozone.om.UserInfo
-	0,   // 177: ozone.om.GetSecret.action:type_name -> ozone.om.GetSecret.Action
-	93,  // 178: ozone.om.ForgetEvents.events:type_name -> ozone.om.EventInfo
-	39,  // 179: ozone.om.KeyResult.LocationsEntry.value:type_name -> ozone.om.Replicas
-	180, // [180:180] is the sub-list for method output_type
-	180, // [180:180] is the sub-list for method input_type
-	180, // [180:180] is the sub-list for extension type_name
-	180, // [180:180] is the sub-list for extension extendee
-	0,   // [0:180] is the sub-list for field type_name
+	21,  // 69: ozone.om.CreateBucket.documents:type_name -> ozone.om.BucketDocument
+	9,   // 70: ozone.om.DeleteBucket.ref:type_name -> ozone.om.BucketRef
+	9,   // 71: ozone.om.GetBucket.ref:type_name -> ozone.om.BucketRef
+	15,  // 72: ozone.om.BucketInfo.object_lock:type_name -> ozone.om.ObjectLock
+	16,  // 73: ozone.om.BucketInfo.public_access_block:type_name -> ozone.om.PublicAccessBlock
+	18,  // 74: ozone.om.BucketInfo.acl:type_name -> ozone.om.ACL
+	17,  // 75: ozone.om.BucketInfo.encryption:type_name -> ozone.om.DefaultEncryption
+	95,  // 76: ozone.om.BucketInfo.documents:type_name -> ozone.om.BucketInfo.DocumentsEntry
+	19,  // 77: ozone.om.ACL.grants:type_name -> ozone.om.Grant
+	9,   // 78: ozone.om.SetBucket.ref:type_name -> ozone.om.BucketRef
+	15,  // 79: ozone.om.SetBucket.object_lock:type_name -> ozone.om.ObjectLock
+	16,  // 80: ozone.om.SetBucket.public_access_block:type_name -> ozone.om.PublicAccessBlock
+	18,  // 81: ozone.om.SetBucket.acl:type_name -> ozone.om.ACL
+	17,  // 82: ozone.om.SetBucket.encryption:type_name -> ozone.om.DefaultEncryption
+	21,  // 83: ozone.om.SetBucket.document:type_name -> ozone.om.BucketDocument
+	9,   // 84: ozone.om.GetBucketDocument.ref:type_name -> ozone.om.BucketRef
+	24,  // 85: ozone.om.Lifecycle.rules:type_name -> ozone.om.LifecycleRule
+	96,  // 86: ozone.om.LifecycleRule.tags:type_name -> ozone.om.LifecycleRule.TagsEntry
+	25,  // 87: ozone.om.LifecycleRule.transitions:type_name -> ozone.om.Transition
+	25,  // 88: ozone.om.LifecycleRule.noncurrent_transitions:type_name -> ozone.om.Transition
+	27,  // 89: ozone.om.Notification.targets:type_name -> ozone.om.NotificationTarget
+	14,  // 90: ozone.om.BucketList.buckets:type_name -> ozone.om.BucketInfo
+	97,  // 91: ozone.om.KeyMeta.metadata:type_name -> ozone.om.KeyMeta.MetadataEntry
+	98,  // 92: ozone.om.KeyMeta.headers:type_name -> ozone.om.KeyMeta.HeadersEntry
+	99,  // 93: ozone.om.KeyMeta.tags:type_name -> ozone.om.KeyMeta.TagsEntry
+	30,  // 94: ozone.om.Part.checksums:type_name -> ozone.om.Checksum
+	29,  // 95: ozone.om.KeyInfo.meta:type_name -> ozone.om.KeyMeta
+	30,  // 96: ozone.om.KeyInfo.checksums:type_name -> ozone.om.Checksum
+	103, // 97: ozone.om.KeyInfo.blocks:type_name -> ozone.common.Block
+	31,  // 98: ozone.om.KeyInfo.parts:type_name -> ozone.om.Part
+	18,  // 99: ozone.om.KeyInfo.acl:type_name -> ozone.om.ACL
+	33,  // 100: ozone.om.KeyInfo.retention:type_name -> ozone.om.Retention
+	34,  // 101: ozone.om.KeyInfo.encryption:type_name -> ozone.om.Encryption
+	9,   // 102: ozone.om.CommitKey.ref:type_name -> ozone.om.BucketRef
+	29,  // 103: ozone.om.CommitKey.meta:type_name -> ozone.om.KeyMeta
+	30,  // 104: ozone.om.CommitKey.checksums:type_name -> ozone.om.Checksum
+	103, // 105: ozone.om.CommitKey.blocks:type_name -> ozone.common.Block
+	35,  // 106: ozone.om.CommitKey.condition:type_name -> ozone.om.Condition
+	18,  // 107: ozone.om.CommitKey.acl:type_name -> ozone.om.ACL
+	33,  // 108: ozone.om.CommitKey.retention:type_name -> ozone.om.Retention
+	34,  // 109: ozone.om.CommitKey.encryption:type_name -> ozone.om.Encryption
+	9,   // 110: ozone.om.GetKey.ref:type_name -> ozone.om.BucketRef
+	32,  // 111: ozone.om.KeyResult.key:type_name -> ozone.om.KeyInfo
+	14,  // 112: ozone.om.KeyResult.bucket:type_name -> ozone.om.BucketInfo
+	100, // 113: ozone.om.KeyResult.locations:type_name -> ozone.om.KeyResult.LocationsEntry
+	104, // 114: ozone.om.Replicas.nodes:type_name -> ozone.common.Node
+	9,   // 115: ozone.om.ListKeys.ref:type_name -> ozone.om.BucketRef
+	32,  // 116: ozone.om.KeyList.keys:type_name -> ozone.om.KeyInfo
+	9,   // 117: ozone.om.ListVersions.ref:type_name -> ozone.om.BucketRef
+	32,  // 118: ozone.om.VersionList.versions:type_name -> ozone.om.KeyInfo
+	9,   // 119: ozone.om.DeleteKeys.ref:type_name -> ozone.om.BucketRef
+	45,  // 120: ozone.om.DeleteKeys.keys:type_name -> ozone.om.KeyToDelete
+	35,  // 121: ozone.om.KeyToDelete.condition:type_name -> ozone.om.Condition
+	47,  // 122: ozone.om.DeleteResults.results:type_name -> ozone.om.DeleteResult
+	102, // 123: ozone.om.DeleteResult.error:type_name -> ozone.common.Error
+	9,   // 124: ozone.om.CopyKey.source:type_name -> ozone.om.BucketRef
+	35,  // 125: ozone.om.CopyKey.source_condition:type_name -> ozone.om.Condition
+	9,   // 126: ozone.om.CopyKey.ref:type_name -> ozone.om.BucketRef
+	35,  // 127: ozone.om.CopyKey.condition:type_name -> ozone.om.Condition
+	29,  // 128: ozone.om.CopyKey.meta:type_name -> ozone.om.KeyMeta
+	18,  // 129: ozone.om.CopyKey.acl:type_name -> ozone.om.ACL
+	33,  // 130: ozone.om.CopyKey.retention:type_name -> ozone.om.Retention
+	34,  // 131: ozone.om.CopyKey.encryption:type_name -> ozone.om.Encryption
+	9,   // 132: ozone.om.RenameKey.ref:type_name -> ozone.om.BucketRef
+	9,   // 133: ozone.om.SetKeyTags.ref:type_name -> ozone.om.BucketRef
+	101, // 134: ozone.om.SetKeyTags.tags:type_name -> ozone.om.SetKeyTags.TagsEntry
+	9,   // 135: ozone.om.SetKeyACL.ref:type_name -> ozone.om.BucketRef
+	18,  // 136: ozone.om.SetKeyACL.acl:type_name -> ozone.om.ACL
+	9,   // 137: ozone.om.SetKeyLock.ref:type_name -> ozone.om.BucketRef
+	33,  // 138: ozone.om.SetKeyLock.retention:type_name -> ozone.om.Retention
+	9,   // 139: ozone.om.CreateUpload.ref:type_name -> ozone.om.BucketRef
+	29,  // 140: ozone.om.CreateUpload.meta:type_name -> ozone.om.KeyMeta
+	18,  // 141: ozone.om.CreateUpload.acl:type_name -> ozone.om.ACL
+	33,  // 142: ozone.om.CreateUpload.retention:type_name -> ozone.om.Retention
+	34,  // 143: ozone.om.CreateUpload.encryption:type_name -> ozone.om.Encryption
+	29,  // 144: ozone.om.UploadInfo.meta:type_name -> ozone.om.KeyMeta
+	14,  // 145: ozone.om.UploadInfo.bucket:type_name -> ozone.om.BucketInfo
+	32,  // 146: ozone.om.UploadInfo.completed_key:type_name -> ozone.om.KeyInfo
+	18,  // 147: ozone.om.UploadInfo.acl:type_name -> ozone.om.ACL
+	33,  // 148: ozone.om.UploadInfo.retention:type_name -> ozone.om.Retention
+	34,  // 149: ozone.om.UploadInfo.encryption:type_name -> ozone.om.Encryption
+	9,   // 150: ozone.om.GetUpload.ref:type_name -> ozone.om.BucketRef
+	9,   // 151: ozone.om.CommitPart.ref:type_name -> ozone.om.BucketRef
+	30,  // 152: ozone.om.CommitPart.checksums:type_name -> ozone.om.Checksum
+	103, // 153: ozone.om.CommitPart.blocks:type_name -> ozone.common.Block
+	30,  // 154: ozone.om.PartInfo.checksums:type_name -> ozone.om.Checksum
+	103, // 155: ozone.om.PartInfo.blocks:type_name -> ozone.common.Block
+	9,   // 156: ozone.om.ListParts.ref:type_name -> ozone.om.BucketRef
+	57,  // 157: ozone.om.PartList.parts:type_name -> ozone.om.PartInfo
+	54,  // 158: ozone.om.PartList.upload:type_name -> ozone.om.UploadInfo
+	9,   // 159: ozone.om.CompleteUpload.ref:type_name -> ozone.om.BucketRef
+	31,  // 160: ozone.om.CompleteUpload.parts:type_name -> ozone.om.Part
+	35,  // 161: ozone.om.CompleteUpload.condition:type_name -> ozone.om.Condition
+	30,  // 162: ozone.om.CompleteUpload.checksums:type_name -> ozone.om.Checksum
+	9,   // 163: ozone.om.AbortUpload.ref:type_name -> ozone.om.BucketRef
+	9,   // 164: ozone.om.ListUploads.ref:type_name -> ozone.om.BucketRef
+	54,  // 165: ozone.om.UploadList.uploads:type_name -> ozone.om.UploadInfo
+	66,  // 166: ozone.om.BlockLeases.leases:type_name -> ozone.om.BlockLease
+	105, // 167: ozone.om.BlockLease.id:type_name -> ozone.common.BlockID
+	104, // 168: ozone.om.BlockLease.replicas:type_name -> ozone.common.Node
+	105, // 169: ozone.om.ReportBadReplica.block:type_name -> ozone.common.BlockID
+	68,  // 170: ozone.om.ContainerList.containers:type_name -> ozone.om.ContainerInfo
+	104, // 171: ozone.om.NodeInfo.node:type_name -> ozone.common.Node
+	71,  // 172: ozone.om.NodeList.nodes:type_name -> ozone.om.NodeInfo
+	76,  // 173: ozone.om.RoleList.roles:type_name -> ozone.om.Role
+	104, // 174: ozone.om.RegisterNode.node:type_name -> ozone.common.Node
+	105, // 175: ozone.om.DeletedBlock.id:type_name -> ozone.common.BlockID
+	82,  // 176: ozone.om.ForgetDeletedBlocks.blocks:type_name -> ozone.om.DeletedBlock
+	86,  // 177: ozone.om.UserList.users:type_name -> ozone.om.UserInfo
+	0,   // 178: ozone.om.GetSecret.action:type_name -> ozone.om.GetSecret.Action
+	93,  // 179: ozone.om.ForgetEvents.events:type_name -> ozone.om.EventInfo
+	39,  // 180: ozone.om.KeyResult.LocationsEntry.value:type_name -> ozone.om.Replicas
+	181, // [181:181] is the sub-list for method output_type
+	181, // [181:181] is the sub-list for method input_type
+	181, // [181:181] is the sub-list for extension type_name
+	181, // [181:181] is the sub-list for extension extendee
+	0,   // [0:181] is the sub-list for field type_name
 }
 
 func init() { file_ompb_om_proto_init() }
