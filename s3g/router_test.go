@@ -11,6 +11,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mini-ozone/mini-ozone/s3g/access"
 )
 
 // awsOperations is AWS's API reference of S3, as of 2026-11, without
@@ -300,4 +302,19 @@ func FuzzHeaderText(f *testing.F) {
 			t.Fatalf("%q became %q", v, got)
 		}
 	})
+}
+
+// Every operation that we have is decided on: its row has an action that policies can
+// name, or its handler asks.
+func TestRoutesHaveActions(t *testing.T) {
+	for _, r := range routes() {
+		switch {
+		case r.handle == nil || r.op == "CORSPreflight":
+		case r.action == "s3:ListAllMyBuckets": // of the service, which has no policy
+		case !access.Action(r.action):
+			t.Errorf("%s has the action %q", r.op, r.action)
+		case r.open && !r.asks:
+			t.Errorf("%s is open and nobody decides", r.op)
+		}
+	}
 }

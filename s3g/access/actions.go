@@ -124,3 +124,9 @@ func (n need) ofObject() bool { return n >= needObjectRead }
 func NeedsObject(action string) bool {
 	return needs[action].ofObject() || action == "s3:GetObjectRetention" || action == "s3:GetObjectLegalHold"
 }
+
+// Action says whether policies can name it.
+func Action(name string) bool {
+	_, ok := actions[name]
+	return ok
+}
