@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/mini-ozone/mini-ozone/ozonetest"
 	"github.com/mini-ozone/mini-ozone/s3g"
 	"github.com/mini-ozone/mini-ozone/s3g/s3gtest"
 )
@@ -36,4 +37,14 @@ func TestConformance(t *testing.T) {
 func TestConformanceAnonymous(t *testing.T) {
 	_, url := serve(t, nil)
 	s3gtest.Run(t, s3gtest.Target{URL: url})
+}
+
+// Signatures verified, rights enforced, two users.
+func TestConformanceSecure(t *testing.T) {
+	cluster := ozonetest.Start(t, ozonetest.Secure())
+	s3gtest.Run(t, s3gtest.Target{
+		URL: cluster.Endpoint(), Secure: true,
+		AccessKey: "alice", SecretKey: cluster.Secret(t, "alice"),
+		Other: s3gtest.User{AccessKey: "bob", SecretKey: cluster.Secret(t, "bob")},
+	})
 }
