@@ -55,7 +55,7 @@ var corsVary = []string{"Origin, Access-Control-Request-Headers, Access-Control-
 
 // rulesOf are the bucket's CORS rules; false if it has none.
 func (g *gateway) rulesOf(r *request) (cors.Rules, bool, error) {
-	b, err := g.buckets.GetBucket(r.Context(), r.bucketRef(), "")
+	b, err := g.bucketOf(r)
 	if err != nil {
 		return nil, false, err
 	}

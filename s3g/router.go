@@ -66,7 +66,7 @@ var (
 // routes is the route table: every operation of AWS S3's API, the ones we have
 // first. The frequent ones lead because the router goes through it in order.
 func routes() []row {
-	return slices.Concat(implemented(), versionRoutes(), ruleRoutes(), accessRows(), notImplementedBucket(), notImplementedObject())
+	return slices.Concat(implemented(), versionRoutes(), ruleRoutes(), accessRows(), absentRoutes(), notImplementedBucket(), notImplementedObject())
 }
 
 func implemented() []row {
@@ -158,9 +158,9 @@ func notImplementedBucket() []row {
 		{"metadataConfiguration", "BucketMetadataConfiguration", "GET DELETE"},
 		{"metadataTable", "BucketMetadataTableConfiguration", "GET DELETE"},
 		{"metrics", "BucketMetricsConfiguration", "GET PUT DELETE"},
-		{"replication", "BucketReplication", "GET PUT DELETE"},
+		{"replication", "BucketReplication", "PUT"},
 		{"requestPayment", "BucketRequestPayment", "PUT"},
-		{"website", "BucketWebsite", "GET PUT DELETE"},
+		{"website", "BucketWebsite", "PUT"},
 	} {
 		for _, method := range strings.Fields(c.verbs) {
 			add(method, c.sub, method[:1]+strings.ToLower(method[1:])+c.noun, idParam...)

@@ -15,10 +15,26 @@ import (
 // maxKeyBytes is the longest key, in bytes of UTF-8, as AWS has it.
 const maxKeyBytes = 1024
 
+// maxHead is how large the headers of a request may be together, AWS's 8 KB.
+const maxHead = 8 << 10
+
+// headSize is what HTTP/1.1 would need for the headers.
+func headSize(h http.Header) (n int) {
+	for name, values := range h {
+		for _, v := range values {
+			n += len(name) + len(": \r\n") + len(v)
+		}
+	}
+	return n
+}
+
 // locate fills in what r addresses and asks for: bucket, key, query and the
 // router's target. The path is split in its escaped form and decoded once: an
 // escaped slash is part of a name, ".." and "//" mean nothing.
 func (g *gateway) locate(r *request) error {
+	if headSize(r.Header) > maxHead {
+		return s3err.RequestHeaderSectionTooLarge.WithField("MaxSizeAllowed", strconv.Itoa(maxHead))
+	}
 	path, err := g.bucketPath(r.Request)
 	if err != nil {
 		return err

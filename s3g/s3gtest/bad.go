@@ -112,7 +112,7 @@ var badCases = []testCase{
 	{"bad/sub-resources", func(t *testing.T, c *Client) {
 		b := c.bucket()
 		c.ok("PUT", "/"+b+"/k", "x")
-		for _, q := range []string{"replication", "analytics&id=1", "inventory&id=1", "metrics&id=1", "intelligent-tiering&id=1", "somethingnew", "somethingnew=1"} {
+		for _, q := range []string{"analytics&id=1", "inventory&id=1", "metrics&id=1", "intelligent-tiering&id=1", "somethingnew", "somethingnew=1"} {
 			for _, method := range []string{"GET", "PUT", "DELETE"} {
 				c.fails(501, "NotImplemented", method, "/"+b+"?"+q, "")
 			}

@@ -628,7 +628,7 @@ func wire(b *book) {
 		b.add("method "+method, func(c *Client) { c.fails(405, "MethodNotAllowed", method, c.object("x"), "") })
 	}
 	b.op("Wire/Sub-resources")
-	for _, query := range []string{"somethingnew", "somethingnew=1", "analytics&id=1", "inventory", "metrics", "intelligent-tiering", "replication", "accelerate", "logging", "requestPayment"} {
+	for _, query := range []string{"somethingnew", "somethingnew=1", "analytics&id=1", "inventory", "metrics", "intelligent-tiering", "accelerate", "logging", "requestPayment"} {
 		for _, method := range []string{"PUT", "DELETE"} {
 			b.add(method+" ?"+query, func(c *Client) {
 				path := c.object("kept")
