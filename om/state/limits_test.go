@@ -35,6 +35,16 @@ func TestNoAnswerIsTooLargeToKeep(t *testing.T) {
 		{Op: &ompb.Request_SetKeyTags{SetKeyTags: &ompb.SetKeyTags{Ref: ref("bkt"), Key: long}}},
 		{Op: &ompb.Request_DeleteBucket{DeleteBucket: &ompb.DeleteBucket{Ref: ref("bkt"), ExpectedOwner: long}}},
 		{Op: &ompb.Request_DeleteVolume{DeleteVolume: &ompb.DeleteVolume{Volume: long}}},
+		setVersions("bkt", long),
+		setDocument("bkt", long, "x"),
+		setDocument("bkt", "policy", long),
+		setBucket("bkt", setACL(&ompb.Grant{Permission: long})),
+		setBucket("bkt", &ompb.SetBucket{Change: &ompb.SetBucket_Acl{Acl: &ompb.ACL{Owner: long}}}),
+		setBucket("bkt", &ompb.SetBucket{Change: &ompb.SetBucket_Owner{Owner: long}}),
+		setBucket("bkt", &ompb.SetBucket{Change: &ompb.SetBucket_ObjectOwnership{ObjectOwnership: long}}),
+		setBucket("bkt", &ompb.SetBucket{Change: &ompb.SetBucket_Encryption{Encryption: &ompb.DefaultEncryption{Algorithm: long}}}),
+		{Op: &ompb.Request_SetKeyAcl{SetKeyAcl: &ompb.SetKeyACL{Ref: ref("bkt"), Key: long, VersionId: long}}},
+		{Op: &ompb.Request_SetKeyLock{SetKeyLock: &ompb.SetKeyLock{Ref: ref("bkt"), Key: long, VersionId: long}}},
 	} {
 		req.ClientId, req.Sequence = "client", uint64(i+1)
 		resp := m.do(req) // fails the test if it can't be committed
@@ -49,6 +59,9 @@ func TestNoAnswerIsTooLargeToKeep(t *testing.T) {
 	classy := commit("bkt", "k", nil)
 	classy.GetCommitKey().Meta = &ompb.KeyMeta{StorageClass: strings.Repeat("C", maxAlgorithm+1)}
 	m.wants(classy, ozerr.InvalidArgument)
+	versioned := removeVersion("bkt", "k", long)
+	versioned.ClientId, versioned.Sequence = "client", 99
+	m.must(versioned)
 	keys := make([]string, 1000)
 	for i := range keys {
 		keys[i] = strings.Repeat("k", 2000)

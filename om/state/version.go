@@ -106,9 +106,10 @@ func (c *call) current(row []byte) *ompb.KeyInfo {
 	return v
 }
 
-// places says where in table.Versions two rows of a key are: the null version, if it is
-// there; and the newest version, if the key is deleted. With a current version the
-// marker means nothing, so that a PUT need not write here.
+// places says where in table.Versions two rows of a key are: the null version; and the
+// newest version, if that is a delete marker. Positions are never used twice, so a place
+// is not taken back when its row goes away: it leads nowhere then. With a current version
+// the marker means nothing, and a PUT need not write here.
 type places struct{ null, marker position }
 
 func (c *call) places(b *ompb.BucketInfo, key string) (p places) {
@@ -174,8 +175,7 @@ func (c *call) replaceable(b *ompb.BucketInfo, key string, cond *ompb.Condition)
 		return s, check(cond, s.cur)
 	}
 	s.cur = c.find(b, key, "")
-	s.gone = s.cur
-	if b.Versioning == suspended && s.cur.GetVersionId() != "" || s.cur == nil {
+	if s.gone = s.cur; b.Versioning == suspended && (s.cur == nil || s.cur.VersionId != "") {
 		s.gone = c.find(b, key, nullVersion)
 	}
 	if err := check(cond, s.cur); err != nil {
@@ -234,16 +234,11 @@ func (c *call) vacate(b *ompb.BucketInfo, s slot, keep []*commonpb.Block) {
 	if s.cur != nil && s.cur != s.gone {
 		table.Keys.Move(c.tx, table.ObjectKey(b.Id, s.cur.Key), table.Versions, versionRow(b, s.cur))
 		if s.cur.VersionId == "" {
-			c.placeNull(b, s.cur.Key, positionOf(s.cur))
+			p := c.places(b, s.cur.Key)
+			p.null = positionOf(s.cur)
+			c.putPlaces(b, s.cur.Key, p)
 		}
 	}
-}
-
-// placeNull notes where the null version of a key is in table.Versions; zero: not there.
-func (c *call) placeNull(b *ompb.BucketInfo, key string, null position) {
-	p := c.places(b, key)
-	p.null = null
-	c.putPlaces(b, key, p)
 }
 
 // remove takes a version away with its blocks but for those in keep.
@@ -254,9 +249,6 @@ func (c *call) remove(b *ompb.BucketInfo, v *ompb.KeyInfo, keep []*commonpb.Bloc
 		return
 	}
 	table.Versions.Delete(c.tx, versionRow(b, v))
-	if v.VersionId == "" {
-		c.placeNull(b, v.Key, position{})
-	}
 }
 
 // promote makes the newest version that is left current, unless it is a delete marker,
@@ -273,9 +265,6 @@ func (c *call) promote(b *ompb.BucketInfo, key string, p position) {
 		c.putPlaces(b, key, at)
 	default:
 		table.Versions.Move(c.tx, versionRow(b, v), table.Keys, table.ObjectKey(b.Id, key))
-		if v.VersionId == "" {
-			c.placeNull(b, key, position{})
-		}
 	}
 }
 

@@ -55,8 +55,8 @@
 // has 'k' rows only, and a listing of keys reads nothing else. A version that moves
 // between 'k' and 'w' keeps its value, and its body and owner rows. 'z' finds two rows of
 // 'w' at once: that of the null version, of which a key has at most one, if it is there; and
-// that of the newest version, if it is a delete marker (the key having no 'k' row; while it
-// has one this part means nothing). Zero is none.
+// that of the newest version, if it is a delete marker (with a 'k' row this part means
+// nothing). What leads to no row is none.
 //
 // # Time and durability
 //
