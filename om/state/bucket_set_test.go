@@ -10,7 +10,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
-func setDocument(bucket, kind, content string) *ompb.Request {
+func putDocument(bucket, kind, content string) *ompb.Request {
 	d := &ompb.BucketDocument{Kind: kind, Content: []byte(content)}
 	return setBucket(bucket, &ompb.SetBucket{Change: &ompb.SetBucket_Document{Document: d}})
 }
@@ -31,19 +31,19 @@ func (m *machine) bucket(name string) *ompb.BucketInfo {
 func TestDocuments(t *testing.T) {
 	m := testMachine(t)
 	m.wants(getDocument("bkt", "policy"), ozerr.DocumentNotFound)
-	m.must(setDocument("bkt", "policy", ""))
-	m.wants(setDocument("bkt", "website", "x"), ozerr.InvalidArgument)
-	m.wants(setDocument("bkt", "policy", strings.Repeat("x", maxDocument+1)), ozerr.InvalidArgument)
-	m.must(setDocument("bkt", "policy", "one"))
+	m.must(putDocument("bkt", "policy", ""))
+	m.wants(putDocument("bkt", "website", "x"), ozerr.InvalidArgument)
+	m.wants(putDocument("bkt", "policy", strings.Repeat("x", maxDocument+1)), ozerr.InvalidArgument)
+	m.must(putDocument("bkt", "policy", "one"))
 	first := m.index
-	m.must(setDocument("bkt", "cors", strings.Repeat("x", maxDocument)))
+	m.must(putDocument("bkt", "cors", strings.Repeat("x", maxDocument)))
 	if d := m.must(getDocument("bkt", "policy")).GetDocument(); string(d.Content) != "one" || d.Index != first || d.Kind != "policy" {
 		t.Errorf("%v", d)
 	}
-	if b := m.must(setDocument("bkt", "policy", "two")).GetBucket(); b.Documents["policy"] != m.index || b.Documents["cors"] != first+1 {
+	if b := m.must(putDocument("bkt", "policy", "two")).GetBucket(); b.Documents["policy"] != m.index || b.Documents["cors"] != first+1 {
 		t.Errorf("%v", b.Documents)
 	}
-	m.must(setDocument("bkt", "policy", ""))
+	m.must(putDocument("bkt", "policy", ""))
 	if b := m.bucket("bkt"); len(b.Documents) != 1 {
 		t.Errorf("%v", b.Documents)
 	}
