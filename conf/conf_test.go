@@ -229,3 +229,35 @@ func TestProgramErrorsPanic(t *testing.T) {
 		}()
 	}
 }
+
+// Keys with an environment variable of their own: it goes behind the long form.
+func TestOwnVariable(t *testing.T) {
+	_, file := site(t, property("ozone.admin.key.file", "in-file"))
+	const own, long = "OZONE_ADMIN_KEY_FILE=own", "OZONE-SITE.XML_ozone.admin.key.file=long"
+	for _, tc := range []struct {
+		environ, defines []string
+		want, source     string
+	}{
+		{nil, nil, "in-file", file},
+		{[]string{"OZONE_ADMIN_KEY_FILE="}, nil, "in-file", file},
+		{[]string{own}, nil, "own", "environment OZONE_ADMIN_KEY_FILE"},
+		{[]string{long, own}, nil, "long", "environment OZONE-SITE.XML_ozone.admin.key.file"},
+		{[]string{own}, []string{"ozone.admin.key.file=define"}, "define", "command line -D ozone.admin.key.file"},
+	} {
+		c, err := Load(Options{File: file, Environ: tc.environ, Defines: tc.defines})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, source := c.String("ozone.admin.key.file"), c.Source("ozone.admin.key.file"); got != tc.want || source != tc.source {
+			t.Errorf("%v %v: %q from %q", tc.environ, tc.defines, got, source)
+		}
+	}
+	c, err := Load(Options{Environ: []string{"OZONE_OM_S3_SECRET_KEY=0123456789"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown strings.Builder
+	if err := c.WriteXML(&shown); err != nil || strings.Contains(shown.String(), "0123456789") {
+		t.Errorf("the key is shown, or %v", err)
+	}
+}
