@@ -127,11 +127,12 @@ func (g *gateway) perform(w http.ResponseWriter, r *request) error {
 }
 
 // hoist makes headers of the x-amz-* parameters of a presigned URL, where SDKs
-// put the headers they want signed. A header that is there wins. What could not
-// have come as a header is refused: it could not be sent back as one.
+// put the headers they want signed, and of the type and MD5 that version 2 signs. A
+// header that is there wins. What could not have come as a header is refused: it could
+// not be sent back as one.
 func hoist(r *request) error {
 	for name, values := range r.Query {
-		if len(name) <= 6 || !strings.EqualFold(name[:6], "x-amz-") || signatureParam(name) {
+		if signatureParam(name) || !sigv4.QueryHeader(r.Auth.Kind, name) {
 			continue
 		}
 		if strings.EqualFold(name, "x-amz-copy-source") { // the route has been chosen without it
@@ -143,6 +144,7 @@ func hoist(r *request) error {
 		if key := textproto.CanonicalMIMEHeaderKey(name); r.Header[key] == nil {
 			r.Header[key] = values
 		}
+		delete(r.Query, name)
 	}
 	return nil
 }

@@ -92,12 +92,16 @@ func (a Auth) stringToSignV2(r *http.Request, path string, keepEmpty bool) strin
 	case r.Header.Get("X-Amz-Date") != "":
 		date = "" // it is among the amz headers
 	}
+	h := r.Header
+	if a.Kind == QueryV2 {
+		h = withQueryHeaders(r)
+	}
 	var b strings.Builder
-	for _, line := range [...]string{r.Method, r.Header.Get("Content-Md5"), r.Header.Get("Content-Type"), date} {
+	for _, line := range [...]string{r.Method, h.Get("Content-Md5"), h.Get("Content-Type"), date} {
 		b.WriteString(line)
 		b.WriteByte('\n')
 	}
-	writeAmzHeaders(&b, r.Header)
+	writeAmzHeaders(&b, h)
 	if a.HostBucket != "" {
 		b.WriteByte('/')
 		b.WriteString(a.HostBucket)
@@ -105,6 +109,32 @@ func (a Auth) stringToSignV2(r *http.Request, path string, keepEmpty bool) strin
 	b.WriteString(path)
 	writeSubresources(&b, r.URL.RawQuery, keepEmpty)
 	return b.String()
+}
+
+// withQueryHeaders are r's headers and those that stand in its query: presigners put
+// the headers they sign there. Whoever adds one to a presigned URL, in whatever case,
+// changes what was signed. The query has been parsed before: its escapes are right.
+func withQueryHeaders(r *http.Request) http.Header {
+	h := r.Header.Clone()
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		name, err1 := url.QueryUnescape(name)
+		value, err2 := url.QueryUnescape(value)
+		key := http.CanonicalHeaderKey(name)
+		if err1 == nil && err2 == nil && QueryHeader(QueryV2, name) && r.Header[key] == nil {
+			h[key] = append(h[key], value)
+		}
+	}
+	return h
+}
+
+// QueryHeader tells whether the parameter name of a URL that was presigned in that way
+// is a header: x-amz-* of either version, and what version 2 signs besides.
+func QueryHeader(kind Kind, name string) bool {
+	if len(name) > 6 && strings.EqualFold(name[:6], "x-amz-") {
+		return true
+	}
+	return kind == QueryV2 && (strings.EqualFold(name, "content-type") || strings.EqualFold(name, "content-md5"))
 }
 
 func writeAmzHeaders(b *strings.Builder, h http.Header) {

@@ -380,6 +380,44 @@ func TestV2Forms(t *testing.T) {
 	})
 }
 
+// Headers in the query of a version 2 URL are signed as headers; one that is added, in
+// whatever form, is noticed.
+func TestV2QueryHeaders(t *testing.T) {
+	sig := url.QueryEscape(signV2("secret", "PUT\nmd5\ntext/plain\n1795435300\nx-amz-acl:private\nx-amz-meta-a:b;c\n/b/k"))
+	base := "/b/k?AWSAccessKeyId=AKID&Expires=1795435300&Signature=" + sig
+	good := "&x-amz-meta-a=b%3Bc&x-amz-acl=private&content-type=text%2Fplain&Content-MD5=md5"
+	for _, tt := range []struct {
+		name, more string
+		header     []string
+		want       string
+	}{
+		{"as signed", good, nil, ""},
+		{"in headers as well", good, []string{"X-Amz-Acl", "private", "Content-Type", "text/plain"}, ""},
+		{"all in headers", "", []string{"X-Amz-Acl", "private", "Content-Type", "text/plain", "Content-Md5", "md5", "X-Amz-Meta-A", "b;c"}, ""},
+		{"another value", strings.Replace(good, "private", "public-read", 1), nil, "SignatureDoesNotMatch"},
+		{"another header value", good, []string{"X-Amz-Acl", "public-read"}, "SignatureDoesNotMatch"},
+		{"one more", good + "&x-amz-meta-b=1", nil, "SignatureDoesNotMatch"},
+		{"one more with a semicolon", good + "&x-amz-meta-b=1;2", nil, "SignatureDoesNotMatch"},
+		{"in another case", good + "&X-Amz-Acl=public-read", nil, "SignatureDoesNotMatch"},
+		{"in another case, before", "&X-Amz-Acl=public-read" + good, nil, "SignatureDoesNotMatch"},
+		{"twice", good + "&x-amz-acl=private", nil, "SignatureDoesNotMatch"},
+		{"one less", strings.Replace(good, "&x-amz-acl=private", "", 1), nil, "SignatureDoesNotMatch"},
+		{"another type", strings.Replace(good, "text%2Fplain", "text%2Fhtml", 1), nil, "SignatureDoesNotMatch"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := request(base+tt.more, tt.header...)
+			r.Method = "PUT"
+			a, err := sigv4.Parse(r, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Verify(r, "secret"); code(err) != tt.want {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestHeadersThatNetHTTPMoves(t *testing.T) {
 	signer := v4signer.NewSigner(func(o *v4signer.SignerOptions) { o.DisableURIPathEscaping = true })
 	r := httptest.NewRequest("PUT", "http://localhost/b/k", strings.NewReader("hello"))
