@@ -111,13 +111,20 @@ func readDigested(r *request, v any) error {
 }
 
 // lookupLocked is lookup for the operations that make sense only where versions can be
-// locked.
+// locked. That they can't goes before all else, as in om.
 func (g *gateway) lookupLocked(r *request) (client.Object, error) {
-	o, err := g.lookup(r)
-	if err == nil && o.Bucket.ObjectLock == nil {
-		err = s3err.NoObjectLock
+	o, missing := g.lookup(r)
+	b := o.Bucket
+	if missing != nil {
+		var err error
+		if b, err = g.bucketOf(r); err != nil {
+			return o, err
+		}
 	}
-	return o, err
+	if b.ObjectLock == nil {
+		return o, s3err.NoObjectLock
+	}
+	return o, missing
 }
 
 // getObjectRetention answers GET ?retention.

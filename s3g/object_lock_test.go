@@ -73,6 +73,8 @@ func TestRetention(t *testing.T) {
 		{do: "PUT /plain/k", body: "x", status: 200},
 		{do: "PUT /plain/k?retention", body: doc("GOVERNANCE", until), status: 400, has: []string{"<Code>InvalidRequest</Code><Message>Bucket is missing Object Lock Configuration"}},
 		{do: "GET /plain/k?retention", status: 400, has: code("InvalidRequest")},
+		{do: "GET /plain/absent?retention", status: 400, has: code("InvalidRequest")},
+		{do: "GET /absent/k?retention", status: 404, has: code("NoSuchBucket")},
 
 		{do: "PUT /bucket", header: locked, status: 200},
 		{do: "GET /bucket/k?retention", status: 404, has: code("NoSuchKey")},

@@ -331,9 +331,13 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag></Part></CompleteMultipartUpload>"))
 	f.Add([]byte("<Delete" + ns + "><Quiet>true</Quiet><Object><Key>k</Key></Object></Delete>"))
 	f.Add([]byte("<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value></Tag></TagSet></Tagging>"))
+	f.Add([]byte("<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>"))
+	f.Add([]byte("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"))
+	f.Add([]byte("<Retention><Mode>GOVERNANCE</Mode></Retention>"))
 	f.Add([]byte("<?xml version=\"1.0\"?><!-- --><a:Delete xmlns:a=\"b\"/>"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, v := range []any{new(s3xml.CompleteMultipartUpload), new(s3xml.Delete), new(s3xml.Tagging), new(s3xml.CreateBucketConfiguration)} {
+		for _, v := range []any{new(s3xml.CompleteMultipartUpload), new(s3xml.Delete), new(s3xml.Tagging), new(s3xml.CreateBucketConfiguration),
+			new(s3xml.TaggingRequest), new(s3xml.VersioningConfiguration), new(s3xml.ObjectLockConfiguration), new(s3xml.Retention), new(s3xml.LegalHold)} {
 			err := s3xml.Unmarshal(body, v)
 			if err != nil {
 				if !errors.Is(err, s3err.MalformedXML) {
