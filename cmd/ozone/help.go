@@ -41,7 +41,7 @@ func printCommands(w io.Writer, cmd *cobra.Command) {
 		fmt.Fprintf(w, "\n%s\n", g.Title)
 		for _, c := range cmd.Commands() {
 			if c.GroupID == g.ID && c.IsAvailableCommand() {
-				fmt.Fprintf(w, "  %-*s %s\n", cmd.NamePadding(), c.Name(), c.Short)
+				fmt.Fprintf(w, "  %-*s %s\n", c.NamePadding(), c.Name(), c.Short)
 			}
 		}
 	}
