@@ -61,9 +61,14 @@ func headerRetention(mode, until string, now time.Time) (*client.Retention, erro
 }
 
 // requireLockDigest refuses a PUT that locks what it writes without a digest of it: a
-// damaged object could not be replaced. POST forms have no place for one.
+// damaged object could not be replaced. POST forms have no place for one. A signature of
+// the body counts too, unlike on AWS: minio-go sends nothing else.
 func requireLockDigest(r *request, p *client.Protection) error {
-	if (p.Retention != nil || p.LegalHold) && r.Method == http.MethodPut && !payload.HasDigest(r.Header) {
+	if p.Retention == nil && !p.LegalHold || r.Method != http.MethodPut || payload.HasDigest(r.Header) {
+		return nil
+	}
+	switch r.Header.Get("X-Amz-Content-Sha256") {
+	case "", "UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER":
 		return s3err.InvalidRequest.With("Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters")
 	}
 	return nil

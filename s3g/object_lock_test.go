@@ -10,6 +10,8 @@ func inDays(n int) string {
 	return time.Now().UTC().AddDate(0, 0, n).Truncate(time.Second).Format("2006-01-02T15:04:05.000Z")
 }
 
+const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 func lockRule(inner string) string {
 	return "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>" + inner + "</DefaultRetention></Rule></ObjectLockConfiguration>"
 }
@@ -162,6 +164,8 @@ func TestLockHeaders(t *testing.T) {
 		refused("ISO 8601", "X-Amz-Object-Lock-Mode", "GOVERNANCE", "X-Amz-Object-Lock-Retain-Until-Date", "tomorrow"),
 		refused("Legal Hold must be", "X-Amz-Object-Lock-Legal-Hold", "yes"),
 		{do: "PUT /bucket/k", header: full, status: 400, has: code("InvalidRequest")}, // no digest
+		{do: "PUT /bucket/k", header: append([]string{"X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD"}, full...), status: 400, has: code("InvalidRequest")},
+		{do: "PUT /bucket/k", header: append([]string{"X-Amz-Content-Sha256", emptySHA256}, full...), status: 200},
 		{do: "PUT /bucket/k", header: full, body: "x", status: 200},
 		{do: "HEAD /bucket/k", status: 200, told: told},
 		{do: "PUT /bucket/copy", header: []string{"X-Amz-Copy-Source", "bucket/k"}, status: 200},
