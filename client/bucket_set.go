@@ -18,6 +18,8 @@ func (c *Client) SetBucket(ctx context.Context, ref BucketRef, change BucketChan
 		op.Change = &ompb.SetBucket_ObjectOwnership{ObjectOwnership: *change.ObjectOwnership}
 	case change.PublicAccessBlock != nil:
 		op.Change = &ompb.SetBucket_PublicAccessBlock{PublicAccessBlock: publicAccessTo(change.PublicAccessBlock)}
+	case change.NoPublicAccessBlock:
+		op.Change = &ompb.SetBucket_NoPublicAccessBlock{NoPublicAccessBlock: true}
 	case change.ACL != nil:
 		op.Change = &ompb.SetBucket_Acl{Acl: aclTo(change.ACL)}
 	case change.Encryption != nil:

@@ -276,12 +276,14 @@ type LockChange struct {
 type BucketChange struct {
 	Versioning        string // Enabled, Suspended
 	ObjectLock        *ObjectLock
-	ObjectOwnership   *string            // "" removes it
-	PublicAccessBlock *PublicAccessBlock // all false removes it
+	ObjectOwnership   *string // "" removes it
+	PublicAccessBlock *PublicAccessBlock
 	ACL               *ACL
 	Encryption        *DefaultEncryption // Algorithm "" removes it
-	Document          *Document          // without Content removes it
-	Owner             string
+	// NoPublicAccessBlock removes it, which one with nothing in it does not.
+	NoPublicAccessBlock bool
+	Document            *Document // without Content removes it
+	Owner               string
 }
 
 // Document is a configuration that om keeps whole, see DocumentPolicy and the others.

@@ -337,6 +337,12 @@ func TestCopiesAndUploadsAreAuthorised(t *testing.T) {
 	// The copy is the copier's, and private.
 	w.ok("bob", "PUT /bobs?acl", "", "x-amz-acl", "public-read-write")
 	w.ok("alice", "PUT /bobs/alices", "", "x-amz-copy-source", "/bucket/closed")
+	w.denied("alice", "GET /bobs/u?uploadId="+upload, "")
+	w.denied("alice", "DELETE /bobs/u?uploadId="+upload, "")
+	mine := between(w.ok("alice", "POST /bobs/a?uploads", ""), "<UploadId>", "</UploadId>")
+	w.ok("alice", "GET /bobs/a?uploadId="+mine, "")
+	w.ok("alice", "DELETE /bobs/a?uploadId="+mine, "")
+	w.fails("bob", "DELETE /bobs/a?uploadId="+mine, "", 404, "NoSuchUpload")
 	w.denied("bob", "GET /bobs/alices", "")
 	w.denied("bob", "GET /bobs/alices?acl", "")
 	w.ok("alice", "PUT /bobs/alices", "", "x-amz-copy-source", "/bucket/closed", "x-amz-acl", "bucket-owner-full-control")
@@ -361,6 +367,7 @@ func TestPublicAccessBlock(t *testing.T) {
 			t.Error(got)
 		}
 	}
+	set()
 	set("BlockPublicAcls")
 	w.denied("alice", "PUT /bucket?acl", "", "x-amz-acl", "public-read")
 	w.denied("alice", "PUT /bucket/k?acl", grantXML("Group "+identity.AllUsers+" READ"))
@@ -381,6 +388,7 @@ func TestPublicAccessBlock(t *testing.T) {
 	w.denied("", "GET /bucket", "")
 	w.ok("alice", "GET /bucket", "")
 	w.ok("alice", "DELETE /bucket?publicAccessBlock", "")
+	w.fails("alice", "GET /bucket?publicAccessBlock", "", 404, "NoSuchPublicAccessBlockConfiguration")
 	w.ok("", "GET /bucket", "")
 	w.fails("alice", "PUT /bucket?publicAccessBlock", "<Other/>", 400, "MalformedXML")
 }
@@ -487,5 +495,76 @@ func TestOpenModeTells(t *testing.T) {
 		if status >= 300 || !strings.Contains(body, step.want) {
 			t.Errorf("%s: %d %s", step.op, status, body)
 		}
+	}
+}
+
+// What everybody may do needs no signature: forms, the browser page. HEAD of a bucket
+// tells everybody where it is.
+func TestAnonymous(t *testing.T) {
+	w := newTown(t)
+	w.ok("alice", "PUT /bucket", "")
+	w.ok("alice", "PUT /bucket/k", "x")
+	post := func() int {
+		body := "--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nposted\r\n--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--b--\r\n"
+		status, _, _ := ask(t, "POST", w.url+"/bucket", body, "Content-Type", "multipart/form-data; boundary=b")
+		return status
+	}
+	if status := post(); status != 403 {
+		t.Errorf("form: %d", status)
+	}
+	status, h, body := ask(t, "GET", w.url+"/bucket?browser=true", "")
+	if status != 403 || !strings.Contains(h.Get("Content-Type"), "text/html") || !strings.Contains(body, "You may not look into bucket") {
+		t.Errorf("browser: %d %s", status, body)
+	}
+	if status, h, _ := ask(t, "HEAD", w.url+"/bucket", ""); status != 403 || h.Get("X-Amz-Bucket-Region") != "us-east-1" {
+		t.Errorf("HEAD: %d %v", status, h)
+	}
+	w.ok("alice", "PUT /bucket?acl", "", "x-amz-acl", "public-read-write")
+	if status := post(); status >= 300 {
+		t.Errorf("form: %d", status)
+	}
+	if status, _, body := ask(t, "GET", w.url+"/bucket?browser=true", ""); status != 200 || !strings.Contains(body, "posted") {
+		t.Errorf("browser: %d %s", status, body)
+	}
+	w.ok("alice", "GET /bucket/posted", "") // nobody's, so the bucket owner's
+	w.denied("", "GET /bucket/posted", "")
+}
+
+// Who may not bypass governance is told that the version is locked; others' keys of a
+// multi-delete are denied each for itself.
+func TestBypassAndMultiDelete(t *testing.T) {
+	w := newTown(t)
+	w.ok("alice", "PUT /bucket", "", "x-amz-bucket-object-lock-enabled", "true")
+	const until = "2040-01-01T00:00:00Z"
+	lock := func() string {
+		t.Helper()
+		w.ok("alice", "PUT /bucket/a/k", "x", "x-amz-object-lock-mode", "GOVERNANCE", "x-amz-object-lock-retain-until-date", until, "Content-MD5", contentMD5("x"))
+		return between(w.ok("alice", "GET /bucket?versions", ""), "<VersionId>", "</VersionId>")
+	}
+	version := lock()
+	w.ok("alice", "PUT /bucket?policy", strings.ReplaceAll(jsonPolicy("Allow", `{"AWS":"bob"}`, `"s3:DeleteObject","s3:DeleteObjectVersion","s3:PutObject"`, ""), "bucket/*", "bucket/a/*"))
+	w.denied("bob", "DELETE /bucket/a/k?versionId="+version, "", "x-amz-bypass-governance-retention", "true")
+	w.denied("bob", "PUT /bucket/a/l", "x", "x-amz-object-lock-mode", "GOVERNANCE", "x-amz-object-lock-retain-until-date", until, "Content-MD5", contentMD5("x"))
+	w.denied("alice", "DELETE /bucket/a/k?versionId="+version, "")
+	w.ok("alice", "DELETE /bucket/a/k?versionId="+version, "", "x-amz-bypass-governance-retention", "true")
+	version = lock()
+	w.ok("alice", "PUT /bucket?policy", strings.ReplaceAll(jsonPolicy("Allow", `{"AWS":"bob"}`, `"s3:DeleteObjectVersion","s3:BypassGovernanceRetention"`, ""), "bucket/*", "bucket/a/*"))
+	doc := "<Delete><Object><Key>b/k</Key></Object><Object><Key>a/k</Key></Object><Object><Key>a/k</Key><VersionId>" + version + "</VersionId></Object></Delete>"
+	got := w.ok("bob", "POST /bucket?delete", doc, "Content-MD5", contentMD5(doc), "x-amz-bypass-governance-retention", "true")
+	if strings.Count(got, "<Code>AccessDenied</Code>") != 2 || !strings.Contains(got, "<Deleted><Key>a/k</Key><VersionId>"+version) {
+		t.Error(got)
+	}
+}
+
+// New buckets have the configuration's ownership where their creator asks for none.
+func TestDefaultOwnership(t *testing.T) {
+	_, url := serve(t, func(c *s3g.Config) { c.ObjectOwnership = "BucketOwnerEnforced" })
+	ask(t, "PUT", url+"/bucket", "")
+	if _, _, body := ask(t, "GET", url+"/bucket?ownershipControls", ""); !strings.Contains(body, "BucketOwnerEnforced") {
+		t.Error(body)
+	}
+	ask(t, "PUT", url+"/other", "", "x-amz-object-ownership", "ObjectWriter")
+	if _, _, body := ask(t, "GET", url+"/other?ownershipControls", ""); !strings.Contains(body, "ObjectWriter") {
+		t.Error(body)
 	}
 }

@@ -86,7 +86,16 @@ func (g *gateway) allow(r *request, action string, ref client.KeyRef) error {
 		return err
 	}
 	var o *client.Object
-	if r.found != nil && r.found.err == nil {
+	switch {
+	case access.NeedsUpload(action):
+		up, err := g.uploads.GetUpload(r.Context(), r.uploadRef())
+		if err != nil && !errors.Is(err, ozerr.NoSuchUpload) {
+			return err
+		}
+		if err == nil {
+			o = &client.Object{Key: up.Key, Owner: up.Owner, Bucket: client.Bucket{Owner: b.Owner}}
+		}
+	case r.found != nil && r.found.err == nil:
 		o = &r.found.object
 	}
 	return g.ask(r, action, b, ref, o)
@@ -232,6 +241,10 @@ func (g *gateway) audit(w *writer, r *request) {
 // mayBypass says whether r asks for locks of mode GOVERNANCE to be disregarded for a
 // version of key, and its caller may have that.
 func (g *gateway) mayBypass(r *request, ref client.KeyRef) bool {
-	return strings.EqualFold(r.Header.Get("X-Amz-Bypass-Governance-Retention"), "true") &&
-		g.allow(r, "s3:BypassGovernanceRetention", ref) == nil
+	if !strings.EqualFold(r.Header.Get("X-Amz-Bypass-Governance-Retention"), "true") {
+		return false
+	}
+	before := r.verdict // who may not bypass is not denied anything yet
+	defer func() { r.verdict = before }()
+	return g.allow(r, "s3:BypassGovernanceRetention", ref) == nil
 }

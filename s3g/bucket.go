@@ -148,6 +148,9 @@ func (g *gateway) resetACL(r *request, acl *client.ACL) error {
 	if acl == nil {
 		acl = ownersACL(b.Owner)
 	}
+	if err := checkPublicACL(b, acl); err != nil {
+		return err
+	}
 	_, err = g.buckets.SetBucket(r.Context(), r.bucketRef(), client.BucketChange{ACL: acl}, r.expectedOwner())
 	return err
 }

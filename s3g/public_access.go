@@ -45,7 +45,7 @@ func (g *gateway) putPublicAccessBlock(w http.ResponseWriter, r *request) error 
 
 // deletePublicAccessBlock answers DELETE ?publicAccessBlock, also where there is none.
 func (g *gateway) deletePublicAccessBlock(w http.ResponseWriter, r *request) error {
-	change := client.BucketChange{PublicAccessBlock: &client.PublicAccessBlock{}}
+	change := client.BucketChange{NoPublicAccessBlock: true}
 	if _, err := g.buckets.SetBucket(r.Context(), r.bucketRef(), change, r.expectedOwner()); err != nil {
 		return err
 	}

@@ -29,10 +29,10 @@ func (c *call) changeBucket(b *ompb.BucketInfo, r *ompb.SetBucket) error {
 		b.ObjectOwnership = change.ObjectOwnership
 		return checkOwnership(b.ObjectOwnership)
 	case *ompb.SetBucket_PublicAccessBlock:
-		p := change.PublicAccessBlock
-		if b.PublicAccessBlock = p; !p.GetBlockPublicAcls() && !p.GetIgnorePublicAcls() && !p.GetBlockPublicPolicy() && !p.GetRestrictPublicBuckets() {
-			b.PublicAccessBlock = nil
-		}
+		b.PublicAccessBlock = change.PublicAccessBlock
+		return nil
+	case *ompb.SetBucket_NoPublicAccessBlock:
+		b.PublicAccessBlock = nil
 		return nil
 	case *ompb.SetBucket_Acl:
 		b.Acl = change.Acl

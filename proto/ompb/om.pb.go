@@ -2473,6 +2473,7 @@ type SetBucket struct {
 	//	*SetBucket_ObjectLock
 	//	*SetBucket_ObjectOwnership
 	//	*SetBucket_PublicAccessBlock
+	//	*SetBucket_NoPublicAccessBlock
 	//	*SetBucket_Acl
 	//	*SetBucket_Encryption
 	//	*SetBucket_Document
@@ -2569,6 +2570,15 @@ func (x *SetBucket) GetPublicAccessBlock() *PublicAccessBlock {
 	return nil
 }
 
+func (x *SetBucket) GetNoPublicAccessBlock() bool {
+	if x != nil {
+		if x, ok := x.Change.(*SetBucket_NoPublicAccessBlock); ok {
+			return x.NoPublicAccessBlock
+		}
+	}
+	return false
+}
+
 func (x *SetBucket) GetAcl() *ACL {
 	if x != nil {
 		if x, ok := x.Change.(*SetBucket_Acl); ok {
@@ -2622,7 +2632,11 @@ type SetBucket_ObjectOwnership struct {
 }
 
 type SetBucket_PublicAccessBlock struct {
-	PublicAccessBlock *PublicAccessBlock `protobuf:"bytes,13,opt,name=public_access_block,json=publicAccessBlock,proto3,oneof"` // all false removes it
+	PublicAccessBlock *PublicAccessBlock `protobuf:"bytes,13,opt,name=public_access_block,json=publicAccessBlock,proto3,oneof"`
+}
+
+type SetBucket_NoPublicAccessBlock struct {
+	NoPublicAccessBlock bool `protobuf:"varint,18,opt,name=no_public_access_block,json=noPublicAccessBlock,proto3,oneof"` // removes it
 }
 
 type SetBucket_Acl struct {
@@ -2648,6 +2662,8 @@ func (*SetBucket_ObjectLock) isSetBucket_Change() {}
 func (*SetBucket_ObjectOwnership) isSetBucket_Change() {}
 
 func (*SetBucket_PublicAccessBlock) isSetBucket_Change() {}
+
+func (*SetBucket_NoPublicAccessBlock) isSetBucket_Change() {}
 
 func (*SetBucket_Acl) isSetBucket_Change() {}
 
@@ -8573,7 +8589,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x03uri\x18\x02 \x01(\tR\x03uri\x12\x1e\n" +
 	"\n" +
 	"permission\x18\x03 \x01(\tR\n" +
-	"permission\"\xec\x03\n" +
+	"permission\"\xa3\x04\n" +
 	"\tSetBucket\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12%\n" +
 	"\x0eexpected_owner\x18\x02 \x01(\tR\rexpectedOwner\x12 \n" +
@@ -8584,7 +8600,8 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\vobject_lock\x18\v \x01(\v2\x14.ozone.om.ObjectLockH\x00R\n" +
 	"objectLock\x12+\n" +
 	"\x10object_ownership\x18\f \x01(\tH\x00R\x0fobjectOwnership\x12M\n" +
-	"\x13public_access_block\x18\r \x01(\v2\x1b.ozone.om.PublicAccessBlockH\x00R\x11publicAccessBlock\x12!\n" +
+	"\x13public_access_block\x18\r \x01(\v2\x1b.ozone.om.PublicAccessBlockH\x00R\x11publicAccessBlock\x125\n" +
+	"\x16no_public_access_block\x18\x12 \x01(\bH\x00R\x13noPublicAccessBlock\x12!\n" +
 	"\x03acl\x18\x0e \x01(\v2\r.ozone.om.ACLH\x00R\x03acl\x12=\n" +
 	"\n" +
 	"encryption\x18\x0f \x01(\v2\x1b.ozone.om.DefaultEncryptionH\x00R\n" +
@@ -9538,6 +9555,7 @@ func file_ompb_om_proto_init() {
 		(*SetBucket_ObjectLock)(nil),
 		(*SetBucket_ObjectOwnership)(nil),
 		(*SetBucket_PublicAccessBlock)(nil),
+		(*SetBucket_NoPublicAccessBlock)(nil),
 		(*SetBucket_Acl)(nil),
 		(*SetBucket_Encryption)(nil),
 		(*SetBucket_Document)(nil),

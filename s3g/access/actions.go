@@ -70,6 +70,7 @@ type need int
 const (
 	needBucketOwner need = iota // to own the bucket: what is not in the table below
 	needSigned                  // to be somebody
+	needInitiator               // to have begun the upload, or to own the bucket
 	needBucketRead              // a permission in the ACL of the bucket
 	needBucketWrite
 	needBucketReadACP
@@ -88,7 +89,7 @@ var needs = map[string]need{
 
 	"s3:ListBucket": needBucketRead, "s3:ListBucketVersions": needBucketRead, "s3:ListBucketMultipartUploads": needBucketRead,
 	"s3:PutObject": needBucketWrite, "s3:DeleteObject": needBucketWrite,
-	"s3:AbortMultipartUpload": needBucketWrite, "s3:ListMultipartUploadParts": needBucketWrite,
+	"s3:AbortMultipartUpload": needInitiator, "s3:ListMultipartUploadParts": needInitiator,
 	"s3:GetBucketAcl": needBucketReadACP, "s3:PutBucketAcl": needBucketWriteACP,
 
 	"s3:GetObject": needObjectRead, "s3:GetObjectVersion": needObjectRead, "s3:GetObjectTorrent": needObjectRead,
@@ -118,6 +119,9 @@ func (n need) permission() string {
 
 // ofObject says whether the owner and the ACL of the object count, not the bucket's.
 func (n need) ofObject() bool { return n >= needObjectRead }
+
+// NeedsUpload says whether what Decide must know as the Object is the upload: its owner.
+func NeedsUpload(action string) bool { return needs[action] == needInitiator }
 
 // NeedsObject says whether Decide must know the object that the action is about: its
 // owner, its ACL, its tags.

@@ -37,7 +37,8 @@ type Question struct {
 	Action string // s3:GetObject
 	Bucket Bucket // empty for actions of the service
 	Key    string // "" for actions of the bucket
-	// Object must be set for actions that NeedsObject, if the object exists.
+	// Object must be set for actions that NeedsObject, if the object exists, and for those
+	// that NeedsUpload: the upload's owner.
 	Object *Object
 	Keys   Keys
 }
@@ -129,6 +130,11 @@ func (q *Question) byGrant(n need) Decision {
 			return allow("the caller owns the bucket")
 		}
 		return deny("not the owner of the bucket, and no policy allows it")
+	case needInitiator:
+		if q.ownsBucket() || q.Caller != "" && q.Object != nil && q.Object.Owner == q.Caller {
+			return allow("the caller began the upload or owns the bucket")
+		}
+		return deny("neither the initiator of the upload nor the owner of the bucket")
 	case needObjectOwner:
 		if q.ownsObject() {
 			return allow("the caller owns the object")
@@ -157,7 +163,7 @@ func (q *Question) ownersOwn(n need) bool {
 	case needBucketReadACP, needBucketWriteACP, needObjectReadACP, needObjectWriteACP:
 		return true
 	}
-	return q.Action == "s3:DeleteObject" || q.Action == "s3:AbortMultipartUpload" || q.Action == "s3:ListMultipartUploadParts"
+	return q.Action == "s3:DeleteObject"
 }
 
 func (q *Question) byACL(grants []Grant, permission, what string) Decision {
