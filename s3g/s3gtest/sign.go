@@ -132,8 +132,8 @@ func (s Signer) v2(req *http.Request, date string) string {
 }
 
 // v2Signed are the query parameters that version 2 signs (AWS, "Signing and
-// Authenticating REST Requests").
-var v2Signed = []string{"acl", "cors", "delete", "encryption", "legal-hold", "lifecycle", "location", "logging", "notification", "object-lock",
+// Authenticating REST Requests", and what came later, as botocore has it).
+var v2Signed = []string{"accelerate", "acl", "analytics", "cors", "inventory", "metrics", "replication", "delete", "encryption", "legal-hold", "lifecycle", "location", "logging", "notification", "object-lock",
 	"partNumber", "policy", "policyStatus", "publicAccessBlock", "ownershipControls", "requestPayment", "response-cache-control",
 	"response-content-disposition", "response-content-encoding", "response-content-language", "response-content-type", "response-expires",
 	"restore", "retention", "select", "select-type", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website"}
@@ -288,3 +288,9 @@ func hashOf(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hexOf(sum[:])
 }
+
+// SHA256 is the digest of s, in hexadecimal.
+func SHA256(s string) string { return hashOf(s) }
+
+// CRC32 is the checksum of s as S3 writes it.
+func CRC32(s string) string { return crc32Of(s) }
