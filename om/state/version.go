@@ -282,8 +282,8 @@ func (c *call) nextBehind(b *ompb.BucketInfo, key string, p position) *ompb.KeyI
 // store writes a version that find returned and the request changed back to its row.
 func (c *call) store(b *ompb.BucketInfo, v *ompb.KeyInfo) {
 	if isCurrent(v) {
-		table.Keys.Put(c.tx, c.index, table.ObjectKey(b.Id, v.Key), v)
+		table.Keys.Change(c.tx, table.ObjectKey(b.Id, v.Key), v)
 		return
 	}
-	table.Versions.Put(c.tx, c.index, versionRow(b, v), v)
+	table.Versions.Change(c.tx, versionRow(b, v), v)
 }

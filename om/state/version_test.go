@@ -235,9 +235,9 @@ func TestEmptyingInOneRequest(t *testing.T) {
 	m.must(deleteBucket(ref("bkt")))
 }
 
-// TestMovingAVersionKeepsItsRows: body and owner rows of a large object stay as they are
-// when it becomes non-current and current again.
-func TestMovingAVersionKeepsItsRows(t *testing.T) {
+// TestLargeVersionsKeepTheirRows: body and owner rows of a large object stay as they are
+// when it is tagged, becomes non-current and current again.
+func TestLargeVersionsKeepTheirRows(t *testing.T) {
 	m := testMachine(t)
 	m.must(setVersions("bkt", enabled))
 	large := commit("bkt", "k", nil)
@@ -259,8 +259,18 @@ func TestMovingAVersionKeepsItsRows(t *testing.T) {
 		}
 		return n
 	}
+	tag := func(id string) *ompb.Request {
+		op := &ompb.SetKeyTags{Ref: ref("bkt"), Key: "k", VersionId: id, Tags: map[string]string{"a": "b"}}
+		return &ompb.Request{Op: &ompb.Request_SetKeyTags{SetKeyTags: op}}
+	}
+	if n := size(tag("")); n > 1000 {
+		t.Errorf("a tag wrote %d bytes", n)
+	}
 	if n := size(commit("bkt", "k", nil)); n > 1000 {
 		t.Errorf("a PUT over it wrote %d bytes", n)
+	}
+	if n := size(tag(first)); n > 1000 {
+		t.Errorf("a tag of a version behind wrote %d bytes", n)
 	}
 	if n := size(remove("bkt", "k")); n > 1000 {
 		t.Errorf("a DELETE wrote %d bytes", n)
@@ -270,7 +280,7 @@ func TestMovingAVersionKeepsItsRows(t *testing.T) {
 			t.Errorf("removing what is in front of it wrote %d bytes", n)
 		}
 	}
-	if k := m.must(get("bkt", "k")).GetKey().Key; k.VersionId != first || len(k.Blocks) != 2000 {
+	if k := m.must(get("bkt", "k")).GetKey().Key; k.VersionId != first || len(k.Blocks) != 2000 || k.Meta.GetTags()["a"] != "b" {
 		t.Errorf("%s has %d blocks, want those of %s", k.VersionId, len(k.Blocks), first)
 	}
 }

@@ -115,6 +115,27 @@ func (k keyTable) Get(t *Txn, row []byte) *ompb.KeyInfo {
 // body rows.
 func (k keyTable) Put(t *Txn, index uint64, row []byte, info *ompb.KeyInfo) {
 	k.Delete(t, row)
+	var b body
+	if len(info.Blocks)+len(info.Parts) > InlinePieces {
+		b = putBody(t, index, info)
+	}
+	k.put(t, row, info, b)
+}
+
+// Change stores a version in the row it is in, with the blocks and parts it has: they
+// are not written again.
+func (k keyTable) Change(t *Txn, row []byte, info *ompb.KeyInfo) {
+	k.put(t, row, info, k.body(t, row))
+}
+
+// body is where the body rows of a row are.
+func (k keyTable) body(t *Txn, row []byte) (b body) {
+	t.get(k.rows.key(row), func(v []byte) (err error) { _, b, _, err = split(v); return err })
+	return b
+}
+
+// put writes a row whose body, if it has one, is at b.
+func (k keyTable) put(t *Txn, row []byte, info *ompb.KeyInfo, b body) {
 	h := &ompb.KeyInfo{
 		Size: info.Size, Etag: info.Etag, CreatedNs: info.CreatedNs, ModifiedNs: info.ModifiedNs,
 		Owner: info.Owner, Checksums: info.Checksums, Replication: info.Replication, Generation: info.Generation,
@@ -124,16 +145,14 @@ func (k keyTable) Put(t *Txn, index uint64, row []byte, info *ompb.KeyInfo) {
 		h.Meta = &ompb.KeyMeta{StorageClass: class}
 	}
 	rest := &ompb.KeyInfo{
-		Blocks: info.Blocks, Parts: info.Parts, Encryption: info.Encryption, Acl: info.Acl,
+		Encryption: info.Encryption, Acl: info.Acl,
 		Retention: info.Retention, LegalHold: info.LegalHold, LegalHoldOff: info.LegalHoldOff,
 	}
 	if m := info.Meta; m != nil {
 		rest.Meta = &ompb.KeyMeta{Metadata: m.Metadata, Headers: m.Headers, Tags: m.Tags}
 	}
-	var b body
-	if len(info.Blocks)+len(info.Parts) > InlinePieces {
-		rest.Blocks, rest.Parts = nil, nil
-		b = putBody(t, index, info)
+	if b.chunks == 0 {
+		rest.Blocks, rest.Parts = info.Blocks, info.Parts
 	}
 	v, err := join(h, b, rest)
 	if err != nil {
@@ -176,8 +195,7 @@ func window[T any](s []T, at int) []T {
 // Delete removes a version and its body, if there.
 func (k keyTable) Delete(t *Txn, row []byte) {
 	var b body
-	ok := t.get(k.rows.key(row), func(v []byte) (err error) { _, b, _, err = split(v); return err })
-	if !ok {
+	if !t.get(k.rows.key(row), func(v []byte) (err error) { _, b, _, err = split(v); return err }) {
 		return
 	}
 	for c := range b.chunks {
