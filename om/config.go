@@ -63,6 +63,11 @@ type Config struct {
 	// oms of a group need the same.
 	SecretKey, SecretKeyFile string
 
+	EventTargets []string      // of bucket notifications, see notify.Open
+	EventTimeout time.Duration // for a target to take a message
+	EventBacklog int           // events waiting for one target; more, and the oldest are dropped
+	Region       string        // in which events say their buckets are
+
 	Pprof bool                  // serve /debug/pprof
 	Conf  func(io.Writer) error // writes /conf; nil: none
 
@@ -98,6 +103,9 @@ func DefaultConfig() Config {
 		UploadExpiry:      30 * 24 * time.Hour,
 		UploadInterval:    24 * time.Hour,
 		ResultsKept:       24 * time.Hour,
+		EventTimeout:      10 * time.Second,
+		EventBacklog:      1_000_000,
+		Region:            "us-east-1",
 		Lifecycle:         true,
 		LifecycleInterval: 24 * time.Hour,
 		Raft:              raftnode.DefaultConfig(),
@@ -117,6 +125,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("om: ozone.scm.container.size %d must not be below ozone.scm.block.size %d", c.ContainerSize, c.BlockSize)
 	case c.CloseThreshold <= 0 || c.CloseThreshold > 1:
 		return fmt.Errorf("om: hdds.container.close.threshold %g must be in (0, 1]", c.CloseThreshold)
+	case c.EventTimeout <= 0 || c.EventBacklog <= 0:
+		return errors.New("om: mini.om.notification.timeout and mini.om.notification.backlog must be positive")
 	case c.LifecycleInterval <= 0 || c.LifecycleDay < 0:
 		return errors.New("om: ozone.lifecycle.service.interval must be positive")
 	case c.LeaseTTL <= 0 || c.DutyInterval <= 0 || c.UploadInterval <= 0 || c.UploadExpiry <= 0 || c.DeleteInterval <= 0 || c.DeleteLimit <= 0 || c.DeleteGrace < 0:
@@ -155,6 +165,10 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.Lifecycle = k.Bool("ozone.lifecycle.service.enabled")
 	c.LifecycleInterval = k.Duration("ozone.lifecycle.service.interval")
 	c.LifecycleDay = k.Duration("ozone.lifecycle.debug.day")
+	c.EventTargets = k.Strings("mini.om.notification.targets")
+	c.EventTimeout = k.Duration("mini.om.notification.timeout")
+	c.EventBacklog = k.Int("mini.om.notification.backlog")
+	c.Region = k.String("mini.s3g.region")
 	c.Pprof = k.Bool("hdds.profiler.endpoint.enabled")
 	c.Conf = k.WriteXML
 	return c, c.Validate()

@@ -31,6 +31,7 @@ func (s *Server) duties() {
 		if time.Since(swept) >= s.cfg.DeleteInterval {
 			swept = time.Now()
 			s.duty("delete blocks", s.sweep)
+			s.duty("bound events", s.boundEvents)
 		}
 		if time.Since(tidied) >= s.cfg.UploadInterval {
 			tidied = time.Now()

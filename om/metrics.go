@@ -15,12 +15,16 @@ import (
 
 // metrics of one server, in a registry of its own: a process may hold several.
 type metrics struct {
-	registry    *prometheus.Registry
-	requests    *prometheus.CounterVec   // op, code
-	latency     *prometheus.HistogramVec // op
-	badReplicas prometheus.Counter
-	lifecycle   *prometheus.CounterVec // outcome
-	operations  sync.Map               // reflect.Type of the operation → *opMetrics
+	registry        *prometheus.Registry
+	requests        *prometheus.CounterVec   // op, code
+	latency         *prometheus.HistogramVec // op
+	badReplicas     prometheus.Counter
+	eventsDelivered *prometheus.CounterVec // target
+	eventFailures   *prometheus.CounterVec // target
+	eventsDropped   *prometheus.CounterVec // target
+	eventsWaiting   *prometheus.GaugeVec   // target
+	lifecycle       *prometheus.CounterVec // outcome
+	operations      sync.Map               // reflect.Type of the operation → *opMetrics
 }
 
 // opMetrics are the series of one operation, looked up once.
@@ -40,13 +44,23 @@ func newMetrics(s *Server) *metrics {
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 14)}, []string{"op"}),
 		badReplicas: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ozone_om_bad_replicas_total", Help: "Replicas that clients reported as failed."}),
+		eventsDelivered: byTarget("events_delivered_total", "Events that targets have taken."),
+		eventFailures:   byTarget("event_failures_total", "Messages that targets did not take."),
+		eventsDropped:   byTarget("events_dropped_total", "Events lost because too many were waiting."),
+		eventsWaiting: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ozone_om_events_waiting", Help: "Events waiting for their target, as last counted (leader)."}, []string{"target"}),
 		lifecycle: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ozone_om_lifecycle_total", Help: "What lifecycle rules did: versions marked deleted, removed, found locked or changed; uploads aborted."},
 			[]string{"outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.latency, m.badReplicas, m.lifecycle)
+	m.registry.MustRegister(m.requests, m.latency, m.badReplicas, m.lifecycle,
+		m.eventsDelivered, m.eventFailures, m.eventsDropped, m.eventsWaiting)
 	m.gauges(s)
 	return m
+}
+
+func byTarget(name, help string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ozone_om_" + name, Help: help}, []string{"target"})
 }
 
 // gauges are read when somebody asks.

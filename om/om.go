@@ -31,13 +31,14 @@ const openTimeout = 20 * time.Second
 
 // Server is one om. All methods are safe for concurrent use.
 type Server struct {
-	cfg     Config
-	log     zerolog.Logger
-	node    *raftnode.Node
-	view    *placement.View
-	metrics *metrics
-	sealer  sealer // of S3 secrets; secure mode
-	admin   []byte // the admin key; nil in open mode
+	cfg      Config
+	log      zerolog.Logger
+	node     *raftnode.Node
+	view     *placement.View
+	metrics  *metrics
+	couriers map[string]*courier // by target
+	sealer   sealer              // of S3 secrets; secure mode
+	admin    []byte              // the admin key; nil in open mode
 
 	building chan struct{} // semaphore of one: a tenure is being built
 	tenured  atomic.Pointer[tenure]
@@ -72,6 +73,9 @@ func (s *Server) open() (err error) {
 	if err := s.openKeys(); err != nil {
 		return err
 	}
+	if s.couriers, err = newCouriers(s); err != nil {
+		return fmt.Errorf("om: %w", err)
+	}
 	// Listen first: it tells the addresses that others are to be told.
 	if s.rpcL, err = listen(s.cfg.Address); err != nil {
 		return fmt.Errorf("om rpc: %w", err)
@@ -95,6 +99,7 @@ func (s *Server) open() (err error) {
 	}
 	s.serve()
 	s.wg.Go(s.duties)
+	s.startCouriers()
 	if s.cfg.Lifecycle {
 		s.wg.Go(s.lifecycleRounds)
 	}

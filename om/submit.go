@@ -74,9 +74,13 @@ func (s *Server) write(ctx context.Context, req *ompb.Request) (*ompb.Response, 
 		req = proto.CloneOf(req)
 		req.GetCreateBucket().Replication = replicationName(s.cfg.Replication)
 	}
+	if err := s.checkTargets(req); err != nil {
+		return nil, err
+	}
 	resp, err := s.node.Propose(ctx, req)
 	if err == nil && resp.Error == nil {
 		s.filled(req)
+		s.sendTestEvents(req)
 	}
 	return resp, err
 }
