@@ -92,7 +92,7 @@ func (c *Case) modes(m Mode) *Case {
 func Cases() []*Case {
 	var b book
 	for _, chapter := range []func(*book){
-		ozoneChapter, authChapter, payloadChapter, presignChapter, bucketChapter, listChapter, objectChapter, copyChapter, multipartChapter, checksumChapter, tagChapter, aclChapter, policyChapter,
+		ozoneChapter, authChapter, payloadChapter, presignChapter, bucketChapter, listChapter, objectChapter, copyChapter, multipartChapter, checksumChapter, tagChapter, aclChapter, policyChapter, versionChapter, lockChapter,
 	} {
 		chapter(&b)
 	}
