@@ -8,12 +8,13 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 PROGRAMS := om datanode s3g ozone
 LDFLAGS := -s -w -X $(MODULE)/internal/version.release=$(VERSION)
 COMPOSE := $(shell if command -v docker-compose >/dev/null 2>&1; then echo docker-compose; else echo docker compose; fi)
+SECURE := $(COMPOSE) -f compose/ozones3-secure/docker-compose.yaml --project-name ozones3-secure
 OZONES3 := $(COMPOSE) -f compose/ozones3/docker-compose.yaml --project-name ozones3
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 10s
 BENCHTIME ?= 100ms
 
-.PHONY: build image up down clean-data logs test unit race integration lint fuzz-short bench generate check clean help
+.PHONY: build image up up-secure down down-secure clean-data logs test unit race integration lint fuzz-short bench generate check clean help
 
 build: ## static binaries in bin/
 	@mkdir -p bin
@@ -34,6 +35,15 @@ down: ## stop the cluster; data is kept
 
 clean-data: ## stop the cluster and delete its data
 	$(OZONES3) down --volumes
+
+up-secure: image ## start the cluster in secure mode (compose/ozones3-secure)
+	$(SECURE) up -d --no-build
+	@compose/wait-healthy ozones3-secure 120
+	@echo 'S3 is at http://localhost:9878. Make a user:'
+	@echo '  $(SECURE) exec -T om ozone s3 getsecret -u alice'
+
+down-secure: ## stop it; data and keys are kept
+	$(SECURE) down
 
 logs: ## follow the logs
 	$(OZONES3) logs --follow --tail 100

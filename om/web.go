@@ -92,9 +92,17 @@ type pageContainer struct {
 	Nodes                         []string
 }
 
+// security is the mode, for people.
+func (s *Server) security() string {
+	if s.cfg.Secure {
+		return "secure: requests are signed, callers know the admin key"
+	}
+	return "open: any access key works"
+}
+
 func (s *Server) page() (*page, error) {
 	_, leading := s.node.Leading()
-	p := &page{ID: s.cfg.ID, Leading: leading, Stats: s.node.Stats(), Security: "open: any access key works",
+	p := &page{ID: s.cfg.ID, Leading: leading, Stats: s.node.Stats(), Security: s.security(),
 		At: time.Now().UTC().Format(time.RFC3339)}
 	for _, r := range s.members() {
 		p.Roles = append(p.Roles, pageRole{r.ID, r.RPCAddress, roleName(r)})
