@@ -53,6 +53,7 @@ func (g *gateway) deleteBucketEncryption(w http.ResponseWriter, r *request) erro
 
 func (g *gateway) setEncryption(r *request, e client.DefaultEncryption) error {
 	_, err := g.buckets.SetBucket(r.Context(), r.bucketRef(), client.BucketChange{Encryption: &e}, r.expectedOwner())
+	g.plain.forget(r.Bucket)
 	return err
 }
 

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"github.com/mini-ozone/mini-ozone/s3g"
 	"github.com/mini-ozone/mini-ozone/s3g/sse"
 	"github.com/mini-ozone/mini-ozone/s3g/sse/ssetest"
@@ -124,4 +126,30 @@ func head(t *testing.T, url string, k kind) map[string][]string {
 		t.Errorf("HEAD %s: %d", url, status)
 	}
 	return h
+}
+
+// A default set through another gateway: a writer that comes with plain bytes is told
+// to try again, and then they are encrypted.
+func TestDefaultEncryptionElsewhere(t *testing.T) {
+	store := newStore(t)
+	cfg := s3g.DefaultConfig()
+	cfg.ClusterKeys = keyring(t, "k1")
+	one, other := serveStore(t, cfg, store, zerolog.Nop()), serveStore(t, cfg, store, zerolog.Nop())
+	ask(t, "PUT", one+"/bucket", "")
+	put := func() (int, string) {
+		status, h, _ := ask(t, "PUT", one+"/bucket/k", "x")
+		return status, h.Get(sseName)
+	}
+	if status, sse := put(); status != 200 || sse != "" {
+		t.Fatalf("%d %q", status, sse)
+	}
+	if status, _, body := ask(t, "PUT", other+"/bucket?encryption", encryptionDoc(byAES)); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if status, _ := put(); status != 503 {
+		t.Errorf("plain bytes: %d", status)
+	}
+	if status, sse := put(); status != 200 || sse != "AES256" {
+		t.Errorf("the next try: %d %q", status, sse)
+	}
 }

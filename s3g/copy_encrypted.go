@@ -8,20 +8,21 @@ import (
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/s3g/payload"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
+	"github.com/mini-ozone/mini-ozone/s3g/sse"
 )
 
 // copyAttempts is how often a source may be overwritten while it is being copied.
 const copyAttempts = 8
 
 // copy copies src to the key that r addresses. The copy shares the source's blocks
-// where both are plain, and where both are encrypted: it keeps the data key, wrapped
+// where that can be (sharable); if they are encrypted, with the same data key wrapped
 // anew. Otherwise the bytes go through here.
 func (g *gateway) copy(r *request, src client.KeyRef, o client.CopyOptions) (client.Object, error) {
 	wish, err := g.writerWish(r)
 	if err != nil {
 		return client.Object{}, err
 	}
-	for range copyAttempts - 1 {
+	for range copyAttempts {
 		from, err := g.objects.GetObject(r.Context(), src, o.SourceExpectedOwner)
 		if denied := g.allowSource(r, src, &from, err, !o.ReplaceTags); denied != nil {
 			return from, denied
@@ -46,7 +47,7 @@ func (g *gateway) copyVersion(r *request, src client.KeyRef, from *client.Object
 	if err != nil {
 		return client.Object{}, err
 	}
-	if wish.empty() != (from.Encryption == nil) {
+	if !sharable(from, wish) {
 		return g.copyBytes(r, from, customer, wish, o)
 	}
 	o.SourceCondition.IfGeneration = from.Generation
@@ -54,6 +55,16 @@ func (g *gateway) copyVersion(r *request, src client.KeyRef, from *client.Object
 		return client.Object{}, err
 	}
 	return g.objects.CopyObject(r.Context(), src, r.keyRef(), o)
+}
+
+// sharable says whether a copy that the wish wants can have from's own stored bytes:
+// both are plain or both encrypted. An ETag that has to be the MD5 of the bytes must be
+// known, though: clients verify what they read by it.
+func sharable(from *client.Object, wish encryptionWish) bool {
+	if from.Encryption == nil || wish.empty() {
+		return from.Encryption == nil && wish.empty()
+	}
+	return wish.algorithm != algorithmAES || from.Encryption.Kind == sse.KindS3 || len(from.Parts) > 0
 }
 
 // rewrapped is e with its data key wrapped as the wish wants it; nil for nil.

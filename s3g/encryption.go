@@ -38,9 +38,16 @@ func (g *gateway) writerWish(r *request) (encryptionWish, error) {
 	if err != nil || !wish.empty() {
 		return wish, err
 	}
+	if r.bucket == nil && g.plain.has(r.Bucket, r.Start) {
+		return wish, nil
+	}
 	b, err := g.bucketOf(r)
-	if err != nil || b.Encryption == nil {
+	if err != nil {
 		return wish, err
+	}
+	if b.Encryption == nil {
+		g.plain.remember(r.Bucket, r.Start)
+		return wish, nil
 	}
 	return encryptionWish{algorithm: b.Encryption.Algorithm, keyID: b.Encryption.KeyID, bucketKey: b.Encryption.BucketKey}, nil
 }

@@ -258,6 +258,9 @@ func TestEncryptedCopies(t *testing.T) {
 			if status != 200 || answer != body || h.Get("x-amz-meta-a") != "b" || h.Get("x-amz-tagging-count") != "1" {
 				t.Errorf("%s: %d, %d bytes, %v", name, status, len(answer), h)
 			}
+			if etag := strings.Trim(h.Get("ETag"), `"`); to.read == nil && etag != md5Hex(body) {
+				t.Errorf("%s: the ETag %s is not the MD5", name, etag)
+			}
 			told(t, name+" GET", to, h)
 			notInPlain(t, store, name, body, to.write != nil)
 			if from.read == nil {

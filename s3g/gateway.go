@@ -16,6 +16,7 @@ import (
 
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/lifecycle"
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/s3g/access"
 	"github.com/mini-ozone/mini-ozone/s3g/cors"
@@ -40,6 +41,7 @@ type gateway struct {
 	selectors map[string]bool
 	router    *mux.Router
 	slots     chan struct{} // one for each request in work
+	plain     plainBuckets
 	cors      *documents[cors.Rules]
 	lifecycle *documents[*lifecycle.Config]
 	policies  *documents[*access.Policy]
@@ -123,7 +125,11 @@ func (g *gateway) perform(w http.ResponseWriter, r *request) error {
 	if err := g.authorize(r); err != nil {
 		return err
 	}
-	return r.row.handle(g, w, r)
+	err := r.row.handle(g, w, r)
+	if errors.Is(err, ozerr.EncryptionRequired) {
+		g.plain.forget(r.Bucket)
+	}
+	return err
 }
 
 // hoist makes headers of the x-amz-* parameters of a presigned URL, where SDKs
