@@ -84,11 +84,15 @@ func TestBodyRowsStaySmall(t *testing.T) {
 		sums = append(sums, sum)
 	}
 	etag := strings.Repeat("e", maxDigest)
-	id := m.must(createUpload("bkt", "k")).GetUpload().UploadId
+	encrypted := createUpload("bkt", "k")
+	encrypted.GetCreateUpload().Encryption = largestEncryption()
+	up := m.must(encrypted).GetUpload()
+	id, stored := up.UploadId, storedSize(up.Encryption, MinPartSize)
 	var list []*ompb.Part
 	for n := range uint32(table.BodyPieces + 1) {
-		req := part("bkt", "k", id, n+1, etag, block(uint64(n+1), MinPartSize))
-		req.GetCommitPart().Checksums = sums
+		req := part("bkt", "k", id, n+1, etag, block(uint64(n+1), stored))
+		req.GetCommitPart().Checksums, req.GetCommitPart().Size = sums, MinPartSize
+		req.GetCommitPart().Salt = make([]byte, maxSalt)
 		m.must(req)
 		list = append(list, &ompb.Part{Number: n + 1, Etag: etag})
 	}
@@ -109,6 +113,14 @@ func TestBodyRowsStaySmall(t *testing.T) {
 		req.GetCommitPart().Checksums = sums
 		change(req.GetCommitPart())
 		m.wants(req, ozerr.InvalidArgument)
+	}
+}
+
+func largestEncryption() *ompb.Encryption {
+	long := strings.Repeat("n", maxName)
+	return &ompb.Encryption{
+		Kind: long, Algorithm: long, KeyId: long, CustomerKeyMd5: long, Chunk: maxCipherChunk, Overhead: maxCipherOverhead,
+		WrappedKey: make([]byte, maxWrappedKey), Salt: make([]byte, maxSalt), Context: strings.Repeat("c", maxCipherContext),
 	}
 }
 

@@ -24,7 +24,7 @@ func Run(t *testing.T, newStore func(t *testing.T) s3g.Store) {
 	}{
 		{"buckets", buckets}, {"objects", objects}, {"conditions", conditions}, {"failed body", failedBody},
 		{"old version stays readable", oldVersion}, {"copy", copies}, {"tags", tags}, {"delete", deletes},
-		{"listing", listings}, {"uploads", uploads}, {"versions", versions}, {"object lock", objectLocks}, {"documents", documents},
+		{"listing", listings}, {"uploads", uploads}, {"encryption", encryption}, {"versions", versions}, {"object lock", objectLocks}, {"documents", documents},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := &fixture{t: t, Store: newStore(t), ctx: client.WithCaller(t.Context(), "suite")}
