@@ -203,6 +203,9 @@ func TestVersionsInOneEntry(t *testing.T) {
 			t.Fatal(last.Error)
 		}
 	}
+	if resp := Apply(tx, m.index, deleteBucket(ref("bkt"))); ozerr.Code(resp.GetError().GetCode()) != ozerr.BucketNotEmpty {
+		t.Errorf("%v", resp)
+	}
 	if err := tx.Commit(m.index, 1); err != nil {
 		t.Fatal(err)
 	}

@@ -508,6 +508,50 @@ func TestKeyRowReadings(t *testing.T) {
 	}
 }
 
+// TestBufferedVersionRows: an iterator over any prefix of version rows finds the buffered
+// ones, whether it asks the index by key or searches.
+func TestBufferedVersionRows(t *testing.T) {
+	db := open(t, t.TempDir())
+	defer closed(t, db)
+	text := rapid.StringMatching("[\x00\x01a\u00ff]{1,3}")
+	rapid.Check(t, func(rt *rapid.T) {
+		tx := db.Update()
+		defer tx.Discard()
+		bucket := rapid.SampledFrom([]uint64{1, 256, 257})
+		var rows [][]byte
+		for n := range uint64(rapid.IntRange(0, 20).Draw(rt, "rows")) {
+			row := VersionKey(bucket.Draw(rt, "bucket"), text.Draw(rt, "key"), n, 0)
+			Versions.Put(tx, 1, row, &ompb.KeyInfo{})
+			rows = append(rows, row)
+			if rapid.IntRange(0, 3).Draw(rt, "delete") == 0 {
+				Versions.Delete(tx, row)
+				rows = rows[:len(rows)-1]
+			}
+		}
+		prefix := AppendEscapedPrefix(U64(bucket.Draw(rt, "of bucket")), text.Draw(rt, "prefix"))
+		switch rapid.IntRange(0, 2).Draw(rt, "kind") {
+		case 0:
+			prefix = append(prefix, 0, 1)
+		case 1:
+			prefix = prefix[:8]
+		}
+		var got, want int
+		for _, row := range rows {
+			if bytes.HasPrefix(row, prefix) {
+				want++
+			}
+		}
+		it := Versions.Iter(tx, prefix)
+		defer it.Close()
+		for ok := it.Seek(nil); ok; ok = it.Next() {
+			got++
+		}
+		if got != want {
+			rt.Fatalf("%d rows under %q, want %d", got, prefix, want)
+		}
+	})
+}
+
 func FuzzImport(f *testing.F) {
 	f.Add([]byte(snapshotMagic))
 	f.Add(append([]byte(snapshotMagic), bytes.Repeat([]byte{0x80}, 60)...))

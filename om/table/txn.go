@@ -213,8 +213,10 @@ func (t *Txn) noteVersion(row string) {
 // buffered returns the names of buffered rows under a prefix, sorted.
 func (t *Txn) buffered(prefix string) []string {
 	var names []string
-	if prefix[0] == versionRows && len(prefix) > 9 && strings.HasSuffix(prefix, "\x00\x01") {
-		// VersionsKey: nothing else ends so, as esc(s) has no such bytes before its end.
+	const shortest = 1 + 8 + 1 + 2 // of VersionsKey
+	if prefix[0] == versionRows && len(prefix) >= shortest && strings.HasSuffix(prefix, "\x00\x01") {
+		// A VersionsKey: what is cut short does not end so, as esc(s) has no such bytes
+		// before its end.
 		names = slices.Clone(t.versions[prefix])
 	} else {
 		for key := range t.writes {
