@@ -59,11 +59,13 @@ type Checksum struct {
 
 // Body is an open body. It is for one goroutine.
 type Body struct {
-	src     io.Reader
-	chunks  *chunkReader // src, if the body is aws-chunked
-	claims  claims
-	maxSize int64
-	minSize int64
+	src    io.Reader
+	chunks *chunkReader // src, if the body is aws-chunked
+	claims claims
+	// internal: src is no client's, so its errors are not a client's fault.
+	internal bool
+	maxSize  int64
+	minSize  int64
 
 	digests                 digester
 	iMD5, iSHA256, iChecked int // places in digests; -1: not wanted
@@ -105,9 +107,12 @@ func Open(r *http.Request, o Options) (*Body, error) {
 
 // Digest reads r, of size bytes (-1: unknown), as a Body that nobody has made
 // claims about: it computes MD5 and, if algorithm is not "", that checksum. For
-// bytes that do not come from a client, as in UploadPartCopy.
+// bytes that do not come from a client, as in UploadPartCopy. Errors of r are passed
+// on as they are.
 func Digest(r io.Reader, size int64, algorithm string) *Body {
-	return newBody(r, claims{size: size, algorithm: byName(algorithm)}, 0)
+	b := newBody(r, claims{size: size, algorithm: byName(algorithm)}, 0)
+	b.internal = true
+	return b
 }
 
 func newBody(src io.Reader, c claims, maxSize int64) *Body {
@@ -156,6 +161,8 @@ func (b *Body) Read(p []byte) (int, error) {
 		b.err = tooLarge(b.size, b.maxSize)
 	case err == io.EOF:
 		b.err = b.finish()
+	case err != nil && b.internal:
+		b.err = err
 	case err != nil:
 		b.err = unexpected(err)
 	}
