@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/identity"
 	"github.com/mini-ozone/mini-ozone/ozonetest"
 	"github.com/mini-ozone/mini-ozone/s3g"
@@ -105,11 +106,16 @@ func TestCrossUserDenials(t *testing.T) {
 		"DELETE /bucket/u?uploadId=" + upload,
 	} {
 		body := ""
-		if strings.HasPrefix(op, "PUT /bucket/k?tagging") { // policies can ask for the tags, so they are read first
+		switch op { // policies can ask for what these say, so they are read first
+		case "PUT /bucket/k?tagging":
 			body = "<Tagging><TagSet/></Tagging>"
+		case "PUT /bucket/k?retention":
+			body = "<Retention/>"
+		case "PUT /bucket/k?legal-hold":
+			body = "<LegalHold><Status>OFF</Status></LegalHold>"
 		}
 		for _, caller := range []string{"bob", ""} {
-			w.denied(caller, op, body, "x-amz-object-attributes", "ETag")
+			w.denied(caller, op, body, "x-amz-object-attributes", "ETag", "Content-MD5", contentMD5(body))
 		}
 	}
 	w.denied("bob", "PUT /bobs/copy", "", "x-amz-copy-source", "/bucket/k")
@@ -243,6 +249,14 @@ func TestACLDocuments(t *testing.T) {
 		w.ok("", "GET "+resource, "") // nothing of that has changed anything
 		w.ok("alice", "PUT "+resource+"?acl", "", "x-amz-acl", "private")
 	}
+	email := "bob@example.com"
+	if _, err := w.cluster.Client().SetUser(t.Context(), client.UserChange{Name: "bob", Email: &email}); err != nil {
+		t.Fatal(err)
+	}
+	w.ok("alice", "PUT /bucket?acl", grantXML("AmazonCustomerByEmail "+email+" READ"))
+	w.ok("bob", "GET /bucket", "")
+	w.ok("alice", "PUT /bucket?acl", "", "x-amz-grant-write", `emailAddress="`+email+`"`)
+	w.ok("bob", "PUT /bucket/bobs", "")
 	w.ok("alice", "PUT /bucket", "", "x-amz-acl", "public-read") // again, which resets the ACL
 	w.ok("", "GET /bucket", "")
 	w.ok("alice", "PUT /bucket", "")
@@ -548,6 +562,15 @@ func TestBypassAndMultiDelete(t *testing.T) {
 	w.denied("alice", "DELETE /bucket/a/k?versionId="+version, "")
 	w.ok("alice", "DELETE /bucket/a/k?versionId="+version, "", "x-amz-bypass-governance-retention", "true")
 	version = lock()
+	w.ok("alice", "PUT /bucket?policy", jsonPolicy("Deny", `"*"`, `"s3:PutObjectRetention"`, `,"Condition":{"NumericGreaterThan":{"s3:object-lock-remaining-retention-days":"9000"}}`))
+	retention := "<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>%s</RetainUntilDate></Retention>"
+	for date, denied := range map[string]bool{"2041-01-01T00:00:00Z": false, "2099-01-01T00:00:00Z": true} {
+		doc := fmt.Sprintf(retention, date)
+		status, code, _ := w.do("alice", "PUT /bucket/a/k?retention", doc, "Content-MD5", contentMD5(doc))
+		if denied != (status == 403) {
+			t.Errorf("retention until %s: %d %s", date, status, code)
+		}
+	}
 	w.ok("alice", "PUT /bucket?policy", strings.ReplaceAll(jsonPolicy("Allow", `{"AWS":"bob"}`, `"s3:DeleteObjectVersion","s3:BypassGovernanceRetention"`, ""), "bucket/*", "bucket/a/*"))
 	doc := "<Delete><Object><Key>b/k</Key></Object><Object><Key>a/k</Key></Object><Object><Key>a/k</Key><VersionId>" + version + "</VersionId></Object></Delete>"
 	got := w.ok("bob", "POST /bucket?delete", doc, "Content-MD5", contentMD5(doc), "x-amz-bypass-governance-retention", "true")

@@ -112,5 +112,11 @@ func (g *gateway) getBucketPolicyStatus(w http.ResponseWriter, r *request) error
 	return writeXML(w, &s3xml.PolicyStatus{IsPublic: public})
 }
 
-// parsePolicy reads a stored policy, whose resources were checked when it came.
-func parsePolicy(doc []byte) (*access.Policy, error) { return access.Parse(doc, "") }
+// parsePolicy reads a stored policy, whose resources were checked when it came. One that
+// another version has stored and this one cannot read denies everything but to change it.
+func parsePolicy(doc []byte) (*access.Policy, error) {
+	if p, err := access.Parse(doc, ""); err == nil {
+		return p, nil
+	}
+	return access.Unreadable(), nil
+}

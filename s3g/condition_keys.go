@@ -3,6 +3,7 @@ package s3g
 import (
 	"crypto/tls"
 	"maps"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -94,16 +95,13 @@ func (k *conditionKeys) ofS3(name string) []string {
 		return one(k.ref.VersionID, k.ref.VersionID != "")
 	case "s3:if-match", "s3:if-none-match":
 		return header(r.Header, name[3:])
-	case "s3:object-lock-mode", "s3:object-lock-legal-hold", "s3:object-lock-retain-until-date":
-		return header(r.Header, "x-amz-"+name[3:])
-	case "s3:object-lock-remaining-retention-days":
-		until, err := time.Parse(time.RFC3339, r.Header.Get(lockUntilHeader))
-		return one(strconv.Itoa(int(until.Sub(r.Start)/(24*time.Hour))), err == nil)
+	case "s3:object-lock-mode", "s3:object-lock-legal-hold", "s3:object-lock-retain-until-date", "s3:object-lock-remaining-retention-days":
+		return r.newLock(name)
 	case "s3:requestobjecttagkeys":
 		return slices.Sorted(maps.Keys(r.newTags()))
 	case "s3:x-amz-copy-source":
-		source := strings.TrimPrefix(r.Header.Get("X-Amz-Copy-Source"), "/")
-		return one(source, source != "")
+		src, err := copySource(r.Header)
+		return one(src.Bucket+"/"+src.Key, err == nil && r.target.copy)
 	case "s3:objectcreationoperation":
 		return []string{strconv.FormatBool(r.row.op != "UploadPart" && r.row.op != "UploadPartCopy")}
 	}
@@ -153,6 +151,31 @@ func one(v string, ok bool) []string {
 func header(h http.Header, name string) []string {
 	v := h.Values(name)
 	return one(strings.Join(v, ","), len(v) > 0)
+}
+
+// newLock are the keys about how the request locks an object, by its document or its
+// headers.
+func (r *request) newLock(name string) []string {
+	mode, until, hold := r.Header.Get(lockModeHeader), r.Header.Get(lockUntilHeader), r.Header.Get(legalHoldHeader)
+	if c := r.lock; c != nil && c.Retention != nil && c.Retention.Mode != "" {
+		mode, until = c.Retention.Mode, c.Retention.Until.UTC().Format(time.RFC3339)
+	} else if c != nil && c.Retention == nil {
+		hold = holdOff
+		if c.LegalHold {
+			hold = holdOn
+		}
+	}
+	switch name {
+	case "s3:object-lock-mode":
+		return one(mode, mode != "")
+	case "s3:object-lock-legal-hold":
+		return one(hold, hold != "")
+	case "s3:object-lock-retain-until-date":
+		return one(until, until != "")
+	}
+	t, err := time.Parse(time.RFC3339, until)
+	days := math.Ceil(t.Sub(r.Start).Hours() / 24)
+	return one(strconv.Itoa(int(days)), err == nil)
 }
 
 // newTags are the tags that the request gives an object; those that cannot be read the

@@ -185,7 +185,12 @@ func (g *gateway) putObjectLegalHold(w http.ResponseWriter, r *request) error {
 	return g.setLock(w, r, client.LockChange{LegalHold: doc.Status == holdOn})
 }
 
+// setLock changes a lock, which policies can ask for.
 func (g *gateway) setLock(w http.ResponseWriter, r *request, change client.LockChange) error {
+	r.lock = &change
+	if err := g.allow(r, r.row.action, r.keyRef()); err != nil {
+		return err
+	}
 	if _, err := g.objects.SetObjectLock(r.Context(), r.keyRef(), change, r.expectedOwner()); err != nil {
 		return g.changeError(r, err)
 	}

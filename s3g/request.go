@@ -31,10 +31,11 @@ type request struct {
 	row    *row   // what the router chose; nil if nothing
 	err    error  // what the answer was, for the log
 
-	bucket  *client.Bucket    // the addressed one, once it has been looked up
-	found   *found            // the addressed object, where authorisation looked it up
-	tags    map[string]string // that the document gives the object, where authorisation asks for them
-	verdict *verdict          // for the audit log
+	bucket  *client.Bucket     // the addressed one, once it has been looked up
+	found   *found             // the addressed object, where authorisation looked it up
+	tags    map[string]string  // that the document gives the object, where authorisation asks for them
+	lock    *client.LockChange // that the document asks for, likewise
+	verdict *verdict           // for the audit log
 }
 
 // bucketRef is the addressed bucket.

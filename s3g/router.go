@@ -125,9 +125,9 @@ func versionRoutes() []row {
 
 		{level: object, method: "GET", sub: "attributes", op: "GetObjectAttributes", params: versionParam, action: "s3:GetObjectAttributes", handle: (*gateway).getObjectAttributes},
 		{level: object, method: "GET", sub: "retention", op: "GetObjectRetention", params: versionParam, action: "s3:GetObjectRetention", handle: (*gateway).getObjectRetention},
-		{level: object, method: "PUT", sub: "retention", op: "PutObjectRetention", params: versionParam, action: "s3:PutObjectRetention", handle: (*gateway).putObjectRetention},
+		{level: object, method: "PUT", sub: "retention", op: "PutObjectRetention", params: versionParam, action: "s3:PutObjectRetention", asks: true, handle: (*gateway).putObjectRetention},
 		{level: object, method: "GET", sub: "legal-hold", op: "GetObjectLegalHold", params: versionParam, action: "s3:GetObjectLegalHold", handle: (*gateway).getObjectLegalHold},
-		{level: object, method: "PUT", sub: "legal-hold", op: "PutObjectLegalHold", params: versionParam, action: "s3:PutObjectLegalHold", handle: (*gateway).putObjectLegalHold},
+		{level: object, method: "PUT", sub: "legal-hold", op: "PutObjectLegalHold", params: versionParam, action: "s3:PutObjectLegalHold", asks: true, handle: (*gateway).putObjectLegalHold},
 	}
 }
 

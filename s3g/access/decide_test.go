@@ -177,6 +177,19 @@ func TestCanned(t *testing.T) {
 	}
 }
 
+// A policy that cannot be read keeps everybody out, but its owner can replace it.
+func TestUnreadable(t *testing.T) {
+	for action, want := range map[string]bool{"s3:GetObject": false, "s3:ListBucket": false, "s3:PutBucketPolicy": true} {
+		q := access.Question{
+			Caller: "owner", Action: action, Keys: keys{}, Object: &access.Object{Owner: "owner"},
+			Bucket: access.Bucket{Name: "bucket", Owner: "owner", Policy: access.Unreadable()},
+		}
+		if q.Decide().Allowed != want {
+			t.Errorf("%s: %v", action, !want)
+		}
+	}
+}
+
 // What the router asks about must be what policies can name.
 func TestWithVersion(t *testing.T) {
 	if access.WithVersion("s3:GetObject") != "s3:GetObjectVersion" || access.WithVersion("s3:PutObject") != "s3:PutObject" {

@@ -127,6 +127,9 @@ func parseStatement(n *node, bucket string, variables bool) (statement, error) {
 			return s, malformed("Invalid policy syntax.")
 		}
 	}
+	if s.allow && s.notPrincipal {
+		return s, malformed("Allow with NotPrincipal is not allowed.")
+	}
 	return s, s.applies(bucket)
 }
 
@@ -290,6 +293,14 @@ func (p *Policy) find(q *Question) *statement {
 		allow = s
 	}
 	return allow
+}
+
+// Unreadable is the policy in place of one that cannot be read: it denies everything.
+func Unreadable() *Policy {
+	all := newPattern("*", true, false)
+	return &Policy{statements: []statement{{
+		sid: "(the policy cannot be read)", principals: &principals{everybody: true}, actions: []string{all.fixed}, resources: []pattern{all},
+	}}}
 }
 
 // Names are the users that statements name plainly, for who knows whether they exist.

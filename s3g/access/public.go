@@ -13,7 +13,7 @@ func (p *Policy) Public() bool {
 		return false
 	}
 	for i := range p.statements {
-		if s := &p.statements[i]; s.allow && (s.principals.everybody || s.notPrincipal) && !s.narrowed() {
+		if s := &p.statements[i]; s.allow && s.principals.everybody && !s.narrowed() {
 			return true
 		}
 	}
