@@ -105,17 +105,8 @@ func TestCrossUserDenials(t *testing.T) {
 		"PUT /bucket/u?partNumber=1&uploadId=" + upload, "GET /bucket/u?uploadId=" + upload, "POST /bucket/u?uploadId=" + upload,
 		"DELETE /bucket/u?uploadId=" + upload,
 	} {
-		body := ""
-		switch op { // policies can ask for what these say, so they are read first
-		case "PUT /bucket/k?tagging":
-			body = "<Tagging><TagSet/></Tagging>"
-		case "PUT /bucket/k?retention":
-			body = "<Retention/>"
-		case "PUT /bucket/k?legal-hold":
-			body = "<LegalHold><Status>OFF</Status></LegalHold>"
-		}
 		for _, caller := range []string{"bob", ""} {
-			w.denied(caller, op, body, "x-amz-object-attributes", "ETag", "Content-MD5", contentMD5(body))
+			w.denied(caller, op, "", "x-amz-object-attributes", "ETag")
 		}
 	}
 	w.denied("bob", "PUT /bobs/copy", "", "x-amz-copy-source", "/bucket/k")

@@ -142,22 +142,27 @@ func (g *gateway) getObjectRetention(w http.ResponseWriter, r *request) error {
 // putObjectRetention answers PUT ?retention. An empty document takes the retention away.
 // Whether what is there may be loosened is om's decision.
 func (g *gateway) putObjectRetention(w http.ResponseWriter, r *request) error {
+	retention, err := readRetention(r)
+	change := client.LockChange{Retention: retention, BypassGovernance: g.mayBypass(r, r.keyRef())}
+	return g.setLock(w, r, change, err)
+}
+
+func readRetention(r *request) (*client.Retention, error) {
 	doc := new(s3xml.Retention)
 	if err := readDigested(r, doc); err != nil {
-		return err
+		return nil, err
 	}
-	change := client.LockChange{Retention: new(client.Retention), BypassGovernance: g.mayBypass(r, r.keyRef())}
-	if doc.Mode != "" || doc.RetainUntilDate != "" {
-		until, err := time.Parse(time.RFC3339, doc.RetainUntilDate)
-		if err != nil || !retentionMode(doc.Mode) {
-			return s3err.MalformedXML
-		}
-		if !until.After(r.Start) {
-			return s3err.Argument("RetainUntilDate", doc.RetainUntilDate, "The retain until date must be in the future!")
-		}
-		change.Retention = &client.Retention{Mode: doc.Mode, Until: until}
+	if doc.Mode == "" && doc.RetainUntilDate == "" {
+		return new(client.Retention), nil
 	}
-	return g.setLock(w, r, change)
+	until, err := time.Parse(time.RFC3339, doc.RetainUntilDate)
+	if err != nil || !retentionMode(doc.Mode) {
+		return nil, s3err.MalformedXML
+	}
+	if !until.After(r.Start) {
+		return nil, s3err.Argument("RetainUntilDate", doc.RetainUntilDate, "The retain until date must be in the future!")
+	}
+	return &client.Retention{Mode: doc.Mode, Until: until}, nil
 }
 
 // getObjectLegalHold answers GET ?legal-hold.
@@ -176,20 +181,22 @@ func (g *gateway) getObjectLegalHold(w http.ResponseWriter, r *request) error {
 // putObjectLegalHold answers PUT ?legal-hold.
 func (g *gateway) putObjectLegalHold(w http.ResponseWriter, r *request) error {
 	doc := new(s3xml.LegalHold)
-	if err := readDigested(r, doc); err != nil {
-		return err
+	err := readDigested(r, doc)
+	if err == nil && doc.Status != holdOn && doc.Status != holdOff {
+		err = s3err.MalformedXML
 	}
-	if doc.Status != holdOn && doc.Status != holdOff {
-		return s3err.MalformedXML
-	}
-	return g.setLock(w, r, client.LockChange{LegalHold: doc.Status == holdOn})
+	return g.setLock(w, r, client.LockChange{LegalHold: doc.Status == holdOn}, err)
 }
 
-// setLock changes a lock, which policies can ask for.
-func (g *gateway) setLock(w http.ResponseWriter, r *request, change client.LockChange) error {
+// setLock changes a lock. Policies can ask for what the document says, so it was read
+// before; what is wrong with it, invalid, only those are told who may.
+func (g *gateway) setLock(w http.ResponseWriter, r *request, change client.LockChange, invalid error) error {
 	r.lock = &change
 	if err := g.allow(r, r.row.action, r.keyRef()); err != nil {
 		return err
+	}
+	if invalid != nil {
+		return invalid
 	}
 	if _, err := g.objects.SetObjectLock(r.Context(), r.keyRef(), change, r.expectedOwner()); err != nil {
 		return g.changeError(r, err)

@@ -26,22 +26,26 @@ func (g *gateway) getObjectTagging(w http.ResponseWriter, r *request) error {
 
 // putObjectTagging answers PUT ?tagging: the tags replace those there were.
 func (g *gateway) putObjectTagging(w http.ResponseWriter, r *request) error {
-	doc, err := readTagging(r)
-	if err != nil {
-		return err
-	}
-	if len(doc.TagSet) > maxTags {
-		return s3err.BadRequest.With(tooManyTags)
-	}
-	tags, err := tagMap(doc.TagSet)
-	if err != nil {
-		return err
-	}
-	r.tags = tags
+	var invalid error
+	r.tags, invalid = readObjectTags(r)
 	if err := g.allow(r, r.row.action, r.keyRef()); err != nil { // policies can ask for the tags
 		return err
 	}
-	return g.setTags(w, r, tags, http.StatusOK)
+	if invalid != nil { // only those are told who may
+		return invalid
+	}
+	return g.setTags(w, r, r.tags, http.StatusOK)
+}
+
+func readObjectTags(r *request) (map[string]string, error) {
+	doc, err := readTagging(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(doc.TagSet) > maxTags {
+		return nil, s3err.BadRequest.With(tooManyTags)
+	}
+	return tagMap(doc.TagSet)
 }
 
 // deleteObjectTagging answers DELETE ?tagging.
