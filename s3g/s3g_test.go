@@ -28,10 +28,19 @@ func serve(t testing.TB, change func(*s3g.Config)) (*store, string) {
 	return store, srv.URL
 }
 
+// conformance starts a store for the conformance cases: one process, with a lifecycle
+// day of a second.
+func conformance(t *testing.T, options ...ozonetest.Option) (*ozonetest.Cluster, s3gtest.Target) {
+	t.Helper()
+	c := ozonetest.Start(t, append(options, ozonetest.Set("ozone.lifecycle.debug.day", "1s"))...)
+	return c, s3gtest.Target{URL: c.Endpoint(), Has: s3gtest.InProcess | s3gtest.EncryptionKey}
+}
+
 // With signatures, and Ozone's present answer to a bucket created again.
 func TestConformance(t *testing.T) {
-	_, url := serve(t, func(c *s3g.Config) { c.RecreateConflict = true })
-	s3gtest.Run(t, s3gtest.Target{URL: url, AccessKey: "thisisakey", SecretKey: "anything", RecreateConflict: true})
+	_, tg := conformance(t, ozonetest.Set("ozone.s3g.bucket.recreate.conflict", "true"))
+	tg.AccessKey, tg.SecretKey, tg.RecreateConflict = "thisisakey", "anything", true
+	s3gtest.Run(t, tg)
 }
 
 func TestConformanceAnonymous(t *testing.T) {
@@ -41,10 +50,9 @@ func TestConformanceAnonymous(t *testing.T) {
 
 // Signatures verified, rights enforced, two users.
 func TestConformanceSecure(t *testing.T) {
-	cluster := ozonetest.Start(t, ozonetest.Secure())
-	s3gtest.Run(t, s3gtest.Target{
-		URL: cluster.Endpoint(), Secure: true,
-		AccessKey: "alice", SecretKey: cluster.Secret(t, "alice"),
-		Other: s3gtest.User{AccessKey: "bob", SecretKey: cluster.Secret(t, "bob")},
-	})
+	c, tg := conformance(t, ozonetest.Secure())
+	tg.Secure = true
+	tg.AccessKey, tg.SecretKey = "alice", c.Secret(t, "alice")
+	tg.Other = s3gtest.User{AccessKey: "bob", SecretKey: c.Secret(t, "bob")}
+	s3gtest.Run(t, tg)
 }

@@ -92,7 +92,7 @@ func (c *Case) modes(m Mode) *Case {
 func Cases() []*Case {
 	var b book
 	for _, chapter := range []func(*book){
-		ozoneChapter, authChapter, payloadChapter, presignChapter, bucketChapter, listChapter, objectChapter, copyChapter, multipartChapter, checksumChapter, tagChapter, aclChapter, policyChapter, versionChapter, lockChapter,
+		ozoneChapter, authChapter, payloadChapter, presignChapter, bucketChapter, listChapter, objectChapter, copyChapter, multipartChapter, checksumChapter, tagChapter, aclChapter, policyChapter, versionChapter, lockChapter, encryptionChapter, corsChapter, postChapter, lifecycleChapter, notificationChapter,
 	} {
 		chapter(&b)
 	}
