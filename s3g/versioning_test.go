@@ -149,6 +149,7 @@ func TestUploadVersions(t *testing.T) {
 	etag, _, _ = strings.Cut(etag, "</ETag>")
 	script(t, url, []step{
 		{do: "POST /bucket/mp?uploadId=" + id, body: completeDoc(etag), status: 200, keep: "FIRST=X-Amz-Version-Id"},
+		{do: "POST /bucket/mp?uploadId=" + id, body: completeDoc(etag), status: 200, told: []string{"X-Amz-Version-Id", "$FIRST"}},
 		{do: "GET /bucket/mp", status: 200, has: []string{"two"}, told: []string{"X-Amz-Version-Id", "$FIRST"}},
 		{do: "GET /bucket/mp?partNumber=1&versionId=$FIRST", status: 206, has: []string{"two"}},
 	})
