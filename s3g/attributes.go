@@ -17,10 +17,7 @@ func (g *gateway) getObjectAttributes(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	parts, err := partsPage(r.Header)
-	if err != nil {
-		return err
-	}
+	parts := partsPage(r.Header)
 	o, err := g.lookup(r)
 	if err != nil {
 		return err
@@ -33,8 +30,7 @@ func (g *gateway) getObjectAttributes(w http.ResponseWriter, r *request) error {
 		doc.ETag = o.ETag
 	}
 	if wanted["Checksum"] && len(o.Checksums) > 0 {
-		doc.Checksum = new(s3xml.Checksums)
-		setXMLChecksums(doc.Checksum, o.Checksums)
+		doc.Checksum = attributeChecksums(&o)
 	}
 	if wanted["ObjectParts"] && len(o.Parts) > 0 {
 		doc.ObjectParts = parts.of(&o)
@@ -67,42 +63,50 @@ func wantedAttributes(h http.Header) (map[string]bool, error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return nil, s3err.Argument(strings.ToLower(name), "", "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")
+		return nil, s3err.InvalidRequest.With("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")
 	}
 	return wanted, nil
+}
+
+// attributeChecksums are o's checksums. Here, and nowhere else, composite ones are without
+// the number of parts behind them.
+func attributeChecksums(o *client.Object) *s3xml.Checksums {
+	doc := new(s3xml.Checksums)
+	for _, c := range o.Checksums {
+		value, _, _ := strings.Cut(c.Value, "-") // no base64 has a dash
+		doc.Set(c.Algorithm, value)
+		doc.ChecksumType = c.Type
+	}
+	return doc
 }
 
 // partPage is which of an object's parts are wanted: at most limit, with numbers above
 // after.
 type partPage struct{ after, limit int }
 
-func partsPage(h http.Header) (p partPage, err error) {
-	if p.limit, err = countHeader(h, "X-Amz-Max-Parts", maxListKeys); err != nil {
-		return p, err
+// partsPage reads which; values that are no numbers are as if they weren't there, as on
+// AWS.
+func partsPage(h http.Header) partPage {
+	return partPage{
+		limit: min(countHeader(h, "X-Amz-Max-Parts", maxListKeys), maxListKeys),
+		after: countHeader(h, "X-Amz-Part-Number-Marker", 0),
 	}
-	p.limit = min(p.limit, maxListKeys)
-	p.after, err = countHeader(h, "X-Amz-Part-Number-Marker", 0)
-	return p, err
 }
 
 // countHeader reads a number from 0 on, otherwise where there is none.
-func countHeader(h http.Header, name string, otherwise int) (int, error) {
-	v := h.Get(name)
-	if v == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.ParseInt(v, 10, 32)
+func countHeader(h http.Header, name string, otherwise int) int {
+	n, err := strconv.ParseInt(h.Get(name), 10, 32)
 	if err != nil || n < 0 {
-		return 0, s3err.Argument(strings.ToLower(name), text(v), "Provided "+strings.ToLower(name)+" not an integer or within integer range")
+		return otherwise
 	}
-	return int(n), nil
+	return int(n)
 }
 
 // of is the page of o's parts. As on AWS parts are listed only if they have checksums of
-// their own; how many there are is always told.
+// their own, and the object's is made of them; how many there are is always told.
 func (p partPage) of(o *client.Object) *s3xml.ObjectParts {
 	doc := &s3xml.ObjectParts{PartsCount: len(o.Parts)}
-	if len(o.Parts[0].Checksums) == 0 {
+	if len(o.Parts[0].Checksums) == 0 || len(o.Checksums) > 0 && o.Checksums[0].Type == fullObject {
 		return doc
 	}
 	last, more := p.after, false

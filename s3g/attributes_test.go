@@ -21,12 +21,11 @@ func TestGetObjectAttributes(t *testing.T) {
 		get(200, ns+"<StorageClass>STANDARD</StorageClass><ObjectSize>0</ObjectSize></GetObjectAttributesResponse>", "X-Amz-Object-Attributes", "ObjectSize, StorageClass"),
 		get(200, "<ETag>d41d8cd98f00b204e9800998ecf8427e</ETag><StorageClass>STANDARD</StorageClass><ObjectSize>0</ObjectSize>", "X-Amz-Object-Attributes", allAttributes),
 		get(200, "<ETag>d41d8cd98f00b204e9800998ecf8427e</ETag><ObjectSize>0</ObjectSize>", "X-Amz-Object-Attributes", "ETag", "X-Amz-Object-Attributes", "ObjectSize"),
-		get(400, "<Code>InvalidArgument</Code>"),
-		get(400, "<Code>InvalidArgument</Code>", "X-Amz-Object-Attributes", ""),
+		get(400, "<Code>InvalidRequest</Code>"),
+		get(400, "<Code>InvalidRequest</Code>", "X-Amz-Object-Attributes", ""),
 		get(400, "<Code>InvalidArgument</Code>", "X-Amz-Object-Attributes", "ETag,Colour"),
 		get(400, "<Code>InvalidArgument</Code>", "X-Amz-Object-Attributes", "etag"),
-		get(400, "<Code>InvalidArgument</Code>", "X-Amz-Object-Attributes", "ETag", "X-Amz-Max-Parts", "-1"),
-		get(400, "<Code>InvalidArgument</Code>", "X-Amz-Object-Attributes", "ETag", "X-Amz-Part-Number-Marker", "x"),
+		get(200, "<ETag>", "X-Amz-Object-Attributes", "ETag", "X-Amz-Max-Parts", "-1", "X-Amz-Part-Number-Marker", "x"),
 		{do: "PUT /bucket/k", body: "abc", header: []string{"X-Amz-Checksum-Crc32", "NSRBwg=="}, status: 200},
 		{do: "GET /bucket/k?attributes", header: []string{"X-Amz-Object-Attributes", "Checksum"}, status: 200,
 			has: []string{ns + "<Checksum><ChecksumCRC32>NSRBwg==</ChecksumCRC32><ChecksumType>FULL_OBJECT</ChecksumType></Checksum></GetObjectAttributesResponse>"}},
@@ -40,10 +39,13 @@ func TestGetObjectAttributesParts(t *testing.T) {
 	_, url := serve(t, nil)
 	script(t, url, []step{{do: "PUT /bucket", status: 200}})
 	big := strings.Repeat("x", 5<<20)
-	for _, key := range []string{"plain", "summed"} {
+	for _, key := range []string{"plain", "summed", "whole"} {
 		var header []string
 		if key == "summed" {
-			header = []string{"X-Amz-Checksum-Algorithm", "SHA256"}
+			header = []string{"X-Amz-Checksum-Algorithm", "CRC32"}
+		}
+		if key == "whole" {
+			header = []string{"X-Amz-Checksum-Algorithm", "CRC32", "X-Amz-Checksum-Type", "FULL_OBJECT"}
 		}
 		id := createUpload(t, url+"/bucket/"+key, header...)
 		etags := []string{putPart(t, url+"/bucket/"+key, id, 1, big), putPart(t, url+"/bucket/"+key, id, 3, big), putPart(t, url+"/bucket/"+key, id, 7, "end")}
@@ -58,13 +60,29 @@ func TestGetObjectAttributesParts(t *testing.T) {
 	}
 	script(t, url, []step{
 		get("plain", []string{"<ObjectParts><PartsCount>3</PartsCount></ObjectParts>"}),
+		get("whole", []string{"<ObjectParts><PartsCount>3</PartsCount></ObjectParts>"}),
 		get("summed", []string{
 			"<ObjectParts><IsTruncated>false</IsTruncated><MaxParts>1000</MaxParts><NextPartNumberMarker>7</NextPartNumberMarker><PartNumberMarker>0</PartNumberMarker>",
-			"<Part><ChecksumSHA256>", "</ChecksumSHA256><PartNumber>1</PartNumber><Size>5242880</Size></Part>", "<PartNumber>3</PartNumber>", "<PartNumber>7</PartNumber><Size>3</Size></Part><PartsCount>3</PartsCount></ObjectParts>"}),
+			"<Part><ChecksumCRC32>", "</ChecksumCRC32><PartNumber>1</PartNumber><Size>5242880</Size></Part>", "<PartNumber>3</PartNumber>", "<PartNumber>7</PartNumber><Size>3</Size></Part><PartsCount>3</PartsCount></ObjectParts>"}),
 		get("summed", []string{"<IsTruncated>true</IsTruncated><MaxParts>1</MaxParts><NextPartNumberMarker>3</NextPartNumberMarker><PartNumberMarker>1</PartNumberMarker><Part>", "<PartNumber>3</PartNumber><Size>5242880</Size></Part><PartsCount>3</PartsCount>"},
 			"X-Amz-Max-Parts", "1", "X-Amz-Part-Number-Marker", "1"),
 		get("summed", []string{"<IsTruncated>false</IsTruncated><MaxParts>1000</MaxParts><NextPartNumberMarker>9</NextPartNumberMarker><PartNumberMarker>9</PartNumberMarker><PartsCount>3</PartsCount>"},
 			"X-Amz-Max-Parts", "5000", "X-Amz-Part-Number-Marker", "9"),
+	})
+}
+
+// A composite checksum is told without the number of parts here, unlike by HEAD.
+func TestGetObjectAttributesComposite(t *testing.T) {
+	_, url := serve(t, nil)
+	script(t, url, []step{{do: "PUT /bucket", status: 200}})
+	id := createUpload(t, url+"/bucket/k", "X-Amz-Checksum-Algorithm", "CRC32")
+	etag := putPart(t, url+"/bucket/k", id, 1, "abc")
+	doc := strings.Replace(completeDoc(etag), "</Part>", "<ChecksumCRC32>NSRBwg==</ChecksumCRC32></Part>", 1)
+	script(t, url, []step{
+		{do: "POST /bucket/k?uploadId=" + id, body: doc, status: 200},
+		{do: "HEAD /bucket/k", header: []string{"X-Amz-Checksum-Mode", "ENABLED"}, status: 200, told: []string{"X-Amz-Checksum-Crc32", "Rf3kaw==-1"}},
+		{do: "GET /bucket/k?attributes", header: []string{"X-Amz-Object-Attributes", "Checksum"}, status: 200,
+			has: []string{"<Checksum><ChecksumCRC32>Rf3kaw==</ChecksumCRC32><ChecksumType>COMPOSITE</ChecksumType></Checksum>"}},
 	})
 }
 

@@ -248,7 +248,14 @@ func (g *gateway) region(b client.Bucket) string {
 
 // deleteBucket answers DELETE of a bucket, which must be empty.
 func (g *gateway) deleteBucket(w http.ResponseWriter, r *request) error {
-	if err := g.buckets.DeleteBucket(r.Context(), r.bucketRef(), r.expectedOwner()); err != nil {
+	err := g.buckets.DeleteBucket(r.Context(), r.bucketRef(), r.expectedOwner())
+	if errors.Is(err, ozerr.BucketNotEmpty) {
+		if b, unknown := g.bucketOf(r); unknown == nil && b.Versioning != "" {
+			return s3err.BucketNotEmpty.With("The bucket you tried to delete is not empty. You must delete all versions in the bucket.").
+				WithField("BucketName", r.Bucket).Wrap(err)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

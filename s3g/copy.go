@@ -34,7 +34,7 @@ func (g *gateway) copyObject(w http.ResponseWriter, r *request) error {
 		return g.copyError(src, r, err)
 	}
 	h := w.Header()
-	tellVersion(h, &obj)
+	tellNewVersion(h, &obj)
 	tellEncryption(h, obj.Encryption)
 	g.setExpiration(h, r, &obj)
 	if v := obj.SourceVersionID; v != "" {

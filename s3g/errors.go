@@ -84,6 +84,11 @@ func locateError(r *request, e *s3err.Error) *s3err.Error {
 	switch e {
 	case s3err.NoSuchBucket, s3err.BucketNotEmpty, s3err.BucketAlreadyExists, s3err.BucketAlreadyOwnedByYou, s3err.InvalidBucketName:
 		return e.WithField("BucketName", r.Bucket)
+	case s3err.NoObjectLock:
+		switch r.operation() {
+		case "PutObject", "PostObject", "CopyObject", "CreateMultipartUpload": // AWS's words differ
+			return e.With("Bucket is missing ObjectLockConfiguration")
+		}
 	case s3err.NoSuchVersion:
 		return e.WithField("Key", r.Key).WithField("VersionId", r.Query.Get("versionId"))
 	case s3err.NoSuchKey:

@@ -108,7 +108,7 @@ func (g *gateway) completeMultipartUpload(w http.ResponseWriter, r *request) err
 		Location: g.location(r), Bucket: r.Bucket, Key: r.Key, ETag: quote(obj.ETag),
 	}
 	setXMLChecksums(&doc.Checksums, obj.Checksums)
-	tellVersion(w.Header(), &obj)
+	tellNewVersion(w.Header(), &obj)
 	tellManaged(w.Header(), obj.Encryption)
 	g.setExpiration(w.Header(), r, &obj)
 	return writeXML(w, doc)

@@ -27,6 +27,9 @@ func (g *gateway) deleteObject(w http.ResponseWriter, r *request) error {
 			return s3err.NotImplemented.WithField("Header", name)
 		}
 	}
+	if err := g.checkBypass(r); err != nil {
+		return err
+	}
 	results, err := g.objects.DeleteObjects(r.Context(), r.bucketRef(), []client.DeleteKey{key}, r.expectedOwner())
 	if err != nil {
 		return err

@@ -79,9 +79,9 @@ func readObjectLock(r *request) (*client.ObjectLock, error) {
 		return nil, s3err.MalformedXML
 	}
 	if d.Days != nil {
-		return &client.ObjectLock{Mode: d.Mode, Days: *d.Days}, checkPeriod(*d.Days, maxLockDays)
+		return &client.ObjectLock{Mode: d.Mode, Days: *d.Days}, checkPeriod("Days", *d.Days, maxLockDays)
 	}
-	return &client.ObjectLock{Mode: d.Mode, Years: *d.Years}, checkPeriod(*d.Years, maxLockYears)
+	return &client.ObjectLock{Mode: d.Mode, Years: *d.Years}, checkPeriod("Years", *d.Years, maxLockYears)
 }
 
 // The longest default retention.
@@ -90,12 +90,12 @@ const (
 	maxLockYears = 100
 )
 
-func checkPeriod(n, most int) error {
+func checkPeriod(unit string, n, most int) error {
 	switch {
 	case n < 1:
-		return s3err.InvalidRetentionPeriod.With("Default retention period must be a positive integer value.")
+		return s3err.InvalidArgument.With("Default retention period must be a positive integer value.").WithField("ArgumentName", unit)
 	case n > most:
-		return s3err.InvalidRetentionPeriod.Withf("Default retention period too large, the maximum is %d.", most)
+		return s3err.InvalidArgument.Withf("Default retention period too large, the maximum is %d.", most).WithField("ArgumentName", unit)
 	}
 	return nil
 }
@@ -163,6 +163,20 @@ func readRetention(r *request) (*client.Retention, error) {
 		return nil, s3err.Argument("RetainUntilDate", doc.RetainUntilDate, "The retain until date must be in the future!")
 	}
 	return &client.Retention{Mode: doc.Mode, Until: until}, nil
+}
+
+// checkBypass refuses DELETE with the bypass header where nothing can be locked, as AWS
+// does; DeleteObjects takes it everywhere.
+func (g *gateway) checkBypass(r *request) error {
+	const name = "x-amz-bypass-governance-retention"
+	if r.Header.Get(name) == "" {
+		return nil
+	}
+	b, err := g.bucketOf(r)
+	if err == nil && b.ObjectLock == nil {
+		err = s3err.InvalidArgument.With(name+" is only applicable to Object Lock enabled buckets.").WithField("ArgumentName", name)
+	}
+	return err
 }
 
 // getObjectLegalHold answers GET ?legal-hold.

@@ -36,9 +36,9 @@ func TestObjectLockConfiguration(t *testing.T) {
 		put("<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>", 200),
 		{do: "GET /bucket?object-lock", status: 200, has: []string{"Enabled</ObjectLockEnabled></ObjectLockConfiguration>"}},
 
-		put(lockRule("<Mode>GOVERNANCE</Mode><Days>0</Days>"), 400, code("InvalidRetentionPeriod")...),
-		put(lockRule("<Mode>GOVERNANCE</Mode><Years>-1</Years>"), 400, code("InvalidRetentionPeriod")...),
-		put(lockRule("<Mode>GOVERNANCE</Mode><Years>101</Years>"), 400, code("InvalidRetentionPeriod")...),
+		put(lockRule("<Mode>GOVERNANCE</Mode><Days>0</Days>"), 400, code("InvalidArgument")...),
+		put(lockRule("<Mode>GOVERNANCE</Mode><Years>-1</Years>"), 400, code("InvalidArgument")...),
+		put(lockRule("<Mode>GOVERNANCE</Mode><Years>101</Years>"), 400, code("InvalidArgument")...),
 		put(lockRule("<Mode>GOVERNANCE</Mode><Days>x</Days>"), 400, code("MalformedXML")...),
 		put(lockRule("<Mode>GOVERNANCE</Mode><Days>1</Days><Years>1</Years>"), 400, code("MalformedXML")...),
 		put(lockRule("<Mode>GOVERNANCE</Mode>"), 400, code("MalformedXML")...),
@@ -77,6 +77,9 @@ func TestRetention(t *testing.T) {
 		{do: "GET /plain/k?retention", status: 400, has: code("InvalidRequest")},
 		{do: "GET /plain/absent?retention", status: 400, has: code("InvalidRequest")},
 		{do: "GET /absent/k?retention", status: 404, has: code("NoSuchBucket")},
+
+		{do: "DELETE /plain/k", header: bypass, status: 400, has: code("InvalidArgument")},
+		{do: "POST /plain?delete", header: bypass, body: "<Delete><Object><Key>k</Key></Object></Delete>", status: 200, has: []string{"<Deleted><Key>k</Key></Deleted>"}},
 
 		{do: "PUT /bucket", header: locked, status: 200},
 		{do: "GET /bucket/k?retention", status: 404, has: code("NoSuchKey")},
@@ -174,7 +177,7 @@ func TestLockHeaders(t *testing.T) {
 		{do: "HEAD /bucket/copy", status: 200, told: told},
 
 		{do: "PUT /plain", status: 200},
-		{do: "PUT /plain/k", header: full, body: "x", status: 400, has: []string{"<Code>InvalidRequest</Code><Message>Bucket is missing Object Lock Configuration"}},
+		{do: "PUT /plain/k", header: full, body: "x", status: 400, has: []string{"<Code>InvalidRequest</Code><Message>Bucket is missing ObjectLockConfiguration"}},
 		{do: "POST /plain/k?uploads", header: full, status: 400, has: code("InvalidRequest")},
 		{do: "PUT /plain/k", header: append([]string{"X-Amz-Copy-Source", "bucket/k"}, full...), status: 400, has: code("InvalidRequest")},
 

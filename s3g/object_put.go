@@ -73,7 +73,7 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 		return o, err
 	}
 	h["Etag"] = []string{quote(o.ETag)}
-	tellVersion(h, &o)
+	tellNewVersion(h, &o)
 	g.setExpiration(h, r, &o)
 	putChecksums(h, o.Checksums)
 	tellEncryption(h, sealing.encryption())

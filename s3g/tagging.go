@@ -1,6 +1,8 @@
 package s3g
 
 import (
+	"errors"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -69,7 +71,11 @@ func (g *gateway) setTags(w http.ResponseWriter, r *request, tags map[string]str
 // readTagging reads the document of the tagging operations.
 func readTagging(r *request) (*s3xml.Tagging, error) {
 	doc := new(s3xml.TaggingRequest)
-	if err := readXML(r, doc); err != nil {
+	err := readXML(r, doc)
+	if errors.Is(err, s3err.MalformedXML) && errors.Is(err, io.EOF) { // there is nothing
+		return nil, s3err.MissingRequestBodyError
+	}
+	if err != nil {
 		return nil, err
 	}
 	if doc.TagSet == nil {

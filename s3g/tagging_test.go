@@ -33,7 +33,7 @@ var badTagging = []struct{ body, code string }{
 	{"<Tagging/>", "MalformedXML"},
 	{"<Tags/>", "MalformedXML"},
 	{"<Tagging>", "MalformedXML"},
-	{"", "MalformedXML"},
+	{"", "MissingRequestBodyError"},
 }
 
 func TestBucketTagging(t *testing.T) {
@@ -73,6 +73,10 @@ func TestObjectTagging(t *testing.T) {
 		{do: "PUT /bucket/k", body: "x", header: []string{"X-Amz-Tagging", "b=2&a=1&c"}, status: 200},
 		{do: "GET /bucket/k?tagging", status: 200, has: []string{"<Tag><Key>a</Key><Value>1</Value></Tag><Tag><Key>b</Key><Value>2</Value></Tag><Tag><Key>c</Key><Value></Value></Tag>"}},
 		{do: "HEAD /bucket/k", status: 200, told: []string{"X-Amz-Tagging-Count", "3"}},
+		{do: "PUT /bucket/other", body: "x", header: []string{"X-Amz-Tagging", "&a=1&&"}, status: 200},
+		{do: "GET /bucket/other?tagging", status: 200, has: []string{"<TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet>"}},
+		{do: "PUT /bucket/other", body: "x", header: []string{"X-Amz-Tagging", "="}, status: 400, has: code("InvalidArgument")},
+		{do: "PUT /bucket/other", body: "x", header: []string{"X-Amz-Tagging", "a=%26"}, status: 400, has: []string{"<Code>InvalidTag</Code>", "<TagKey>a</TagKey><TagValue>&amp;</TagValue>"}},
 		{do: "PUT /bucket/k?tagging", body: taggingDoc(10), status: 200},
 		{do: "GET /bucket/k", status: 200, told: []string{"X-Amz-Tagging-Count", "10"}},
 		{do: "PUT /bucket/k?tagging", body: taggingDoc(11), status: 400, has: []string{"<Code>BadRequest</Code><Message>Object tags cannot be greater than 10</Message>"}},

@@ -28,10 +28,13 @@ func tagsFromHeader(h http.Header) (map[string]string, error) {
 	}
 	tags := map[string]string{}
 	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
 		name, value, _ := strings.Cut(pair, "=")
 		k, err1 := url.QueryUnescape(name)
 		v, err2 := url.QueryUnescape(value)
-		if err1 != nil || err2 != nil {
+		if err1 != nil || err2 != nil || name == "" {
 			return nil, s3err.Argument("x-amz-tagging", text(raw), "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.")
 		}
 		if len(tags) == maxTags {
@@ -46,14 +49,14 @@ func tagsFromHeader(h http.Header) (map[string]string, error) {
 
 // addTag checks a tag and adds it to the set.
 func addTag(tags map[string]string, key, value string) error {
-	bad := func(msg string) error {
+	bad := func(msg string) *s3err.Error {
 		return s3err.InvalidTag.With(msg).WithField("TagKey", strings.ToValidUTF8(key, "?"))
 	}
 	switch {
 	case key == "" || !tagText(key) || utf8.RuneCountInString(key) > maxTagKey:
 		return bad("The TagKey you have provided is invalid")
 	case !tagText(value) || utf8.RuneCountInString(value) > maxTagValue:
-		return bad("The TagValue you have provided is invalid")
+		return bad("The TagValue you have provided is invalid").WithField("TagValue", strings.ToValidUTF8(value, "?"))
 	case strings.HasPrefix(strings.ToLower(key), "aws:"):
 		return bad("System tags cannot be added/updated by requester")
 	}

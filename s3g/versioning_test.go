@@ -91,7 +91,7 @@ func TestVersions(t *testing.T) {
 		{do: "HEAD /bucket/k?versionId=$MARK", status: 405, told: []string{"X-Amz-Delete-Marker", "true", "Allow", "DELETE"}},
 		{do: "GET /bucket/k?versionId=$ONE", status: 200, has: []string{"one"}, told: []string{"X-Amz-Delete-Marker", ""}},
 		{do: "GET /bucket?list-type=2", status: 200, has: []string{"<KeyCount>0</KeyCount>"}},
-		{do: "DELETE /bucket", status: 409, has: code("BucketNotEmpty")},
+		{do: "DELETE /bucket", status: 409, has: []string{"<Code>BucketNotEmpty</Code>", "You must delete all versions"}},
 
 		{do: "DELETE /bucket/k?versionId=$MARK", status: 204, told: []string{"X-Amz-Delete-Marker", "true", "X-Amz-Version-Id", "$MARK"}},
 		{do: "GET /bucket/k", status: 200, has: []string{"two"}},
@@ -100,7 +100,9 @@ func TestVersions(t *testing.T) {
 		{do: "DELETE /bucket/k?versionId=$TWO", status: 204},
 
 		{do: "PUT /bucket?versioning", body: suspended, status: 200},
-		{do: "PUT /bucket/k", body: "new null", status: 200, told: []string{"X-Amz-Version-Id", "null"}},
+		{do: "PUT /bucket/k", body: "new null", status: 200, told: []string{"X-Amz-Version-Id", ""}},
+		{do: "PUT /bucket/k", header: []string{"X-Amz-Copy-Source", "bucket/k", "X-Amz-Metadata-Directive", "REPLACE"}, status: 200, told: []string{"X-Amz-Version-Id", "", "X-Amz-Copy-Source-Version-Id", "null"}},
+		{do: "HEAD /bucket/k", status: 200, told: []string{"X-Amz-Version-Id", "null"}},
 		{do: "GET /bucket/k?versionId=null", status: 200, has: []string{"new null"}},
 		{do: "DELETE /bucket/k", status: 204, told: []string{"X-Amz-Delete-Marker", "true", "X-Amz-Version-Id", "null"}},
 		{do: "GET /bucket/k?versionId=null", status: 405, has: code("MethodNotAllowed")},

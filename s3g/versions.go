@@ -59,6 +59,14 @@ func tellVersion(h http.Header, o *client.Object) {
 	}
 }
 
+// tellNewVersion sets x-amz-version-id for who wrote o. Unlike a reader, who writes while
+// versioning is suspended is not told that it was the null version.
+func tellNewVersion(h http.Header, o *client.Object) {
+	if o.VersionID != "" {
+		tellVersion(h, o)
+	}
+}
+
 // lookup finds the version of the key that r addresses, as authorisation has seen it.
 func (g *gateway) lookup(r *request) (client.Object, error) {
 	var o client.Object

@@ -258,10 +258,11 @@ var metaCases = []testCase{
 		for i := 1; i < 11; i++ {
 			eleven += fmt.Sprintf("&a%d=%d", i, i)
 		}
-		for _, tags := range []string{"a=1&a=2", strings.Repeat("k", 129) + "=v", "k=" + strings.Repeat("v", 257), eleven, "aws:x=1", "a%3C=1", "=v"} {
+		for _, tags := range []string{"a=1&a=2", strings.Repeat("k", 129) + "=v", "k=" + strings.Repeat("v", 257), eleven, "aws:x=1", "a%3C=1"} {
 			c.fails(400, "InvalidTag", "PUT", k, "y", "X-Amz-Tagging", tags)
 		}
 		c.fails(400, "InvalidArgument", "PUT", k, "y", "X-Amz-Tagging", "a=%zz")
+		c.fails(400, "InvalidArgument", "PUT", k, "y", "X-Amz-Tagging", "=v")
 		same(t, "old object", c.ok("GET", k, "").Body, "x")
 	}},
 	{"metadata/bytes that are not UTF-8", func(t *testing.T, c *Client) {

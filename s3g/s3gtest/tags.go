@@ -47,7 +47,7 @@ func tagChapter(b *book) {
 				}
 				path := "/" + c.bucket() + "/k"
 				if tc.status == 400 {
-					c.either([]string{"400 InvalidTag", "400 BadRequest"}, "PUT", path, "x", "X-Amz-Tagging", strings.Join(list, "&"))
+					c.either([]string{"400 InvalidTag", "400 InvalidArgument"}, "PUT", path, "x", "X-Amz-Tagging", strings.Join(list, "&"))
 					return
 				}
 				c.ok("PUT", path, "x", "X-Amz-Tagging", strings.Join(list, "&"))
