@@ -81,14 +81,19 @@ func checksumFrom(s *ompb.Checksum) Checksum {
 // conditionTo returns nil for a condition that asks nothing.
 func conditionTo(c Condition) *ompb.Condition {
 	if len(c.IfMatch) == 0 && len(c.IfNoneMatch) == 0 && c.IfModifiedSince.IsZero() &&
-		c.IfUnmodifiedSince.IsZero() && c.IfGeneration == 0 {
+		c.IfUnmodifiedSince.IsZero() && c.IfGeneration == 0 && c.IfSize == nil && c.IfModified.IsZero() {
 		return nil
 	}
-	return &ompb.Condition{
+	out := &ompb.Condition{
 		IfMatch: c.IfMatch, IfNoneMatch: c.IfNoneMatch,
 		IfModifiedSinceNs: toNS(c.IfModifiedSince), IfUnmodifiedSinceNs: toNS(c.IfUnmodifiedSince),
-		IfGeneration: c.IfGeneration,
+		IfGeneration: c.IfGeneration, IfModifiedNs: toNS(c.IfModified),
 	}
+	if c.IfSize != nil {
+		size := uint64(max(*c.IfSize, 0))
+		out.IfSize = &size
+	}
+	return out
 }
 
 func partTo(p Part) *ompb.Part {

@@ -73,6 +73,7 @@ func (c *Client) CopyObject(ctx context.Context, src, dst KeyRef, o CopyOptions)
 		ReplaceMetadata: o.ReplaceMetadata, ReplaceTags: o.ReplaceTags, Meta: metaTo(o.Meta),
 		ExpectedOwner: o.ExpectedOwner, SourceExpectedOwner: o.SourceExpectedOwner, SourceVersionId: src.VersionID,
 		Acl: aclTo(o.ACL), Retention: retentionTo(o.Retention), LegalHold: o.LegalHold, Encryption: encryptionTo(o.Encryption),
+		Checksums: mapSlice(o.Checksums, checksumTo),
 	}
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CopyKey{CopyKey: op}})
 	if err != nil {

@@ -206,6 +206,8 @@ type Condition struct {
 	IfModifiedSince   time.Time
 	IfUnmodifiedSince time.Time
 	IfGeneration      uint64
+	IfSize            *int64
+	IfModified        time.Time // the date must be this one, to the second
 }
 
 // Sealed is what is known of a body only after its last byte.
@@ -326,6 +328,8 @@ type CopyOptions struct {
 	// Encryption replaces the source's: the same data key wrapped anew. The source
 	// must be pinned by its VersionID or SourceCondition.IfGeneration. nil keeps it.
 	Encryption *Encryption
+	// Checksums replace the source's, which must be pinned likewise. nil keeps them.
+	Checksums []Checksum
 }
 
 // DeleteKey is one key of a multi-delete.

@@ -28,8 +28,9 @@ func (c *Client) CompleteUpload(ctx context.Context, ref UploadRef, parts []Part
 		Parts: mapSlice(parts, partTo), Condition: conditionTo(o.Condition),
 		Checksums: mapSlice(o.Checksums, checksumTo), ExpectedOwner: ref.ExpectedOwner,
 	}
-	if o.ExpectedSize > 0 {
-		op.ExpectedSize = uint64(o.ExpectedSize)
+	if o.ExpectedSize >= 0 {
+		size := uint64(o.ExpectedSize)
+		op.ExpectedSize = &size
 	}
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CompleteUpload{CompleteUpload: op}})
 	if err != nil {

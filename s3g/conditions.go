@@ -3,6 +3,7 @@ package s3g
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +57,39 @@ func writeCondition(h http.Header) (client.Condition, error) {
 		return c, nil
 	}
 	return client.Condition{}, nil
+}
+
+// deleteCondition reads If-Match and the two conditions that AWS has for directory
+// buckets alone: the size, and the date to the second.
+func deleteCondition(h http.Header) (c client.Condition, err error) {
+	if v := h["If-Match"]; v != nil {
+		if c.IfMatch = etags(v); len(c.IfMatch) != 1 {
+			return c, s3err.InvalidRequest.With("If-Match must be one entity tag")
+		}
+	}
+	if v := h.Get("X-Amz-If-Match-Size"); v != "" {
+		size, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || size < 0 {
+			return c, s3err.Argument("x-amz-if-match-size", text(v), "The size must be a number that is not negative.")
+		}
+		c.IfSize = &size
+	}
+	if v := h.Get("X-Amz-If-Match-Last-Modified-Time"); v != "" {
+		var ok bool
+		if c.IfModified, ok = conditionTime(v); !ok {
+			return c, s3err.Argument("x-amz-if-match-last-modified-time", text(v), "The time must be a date of HTTP or of ISO 8601.")
+		}
+	}
+	return c, nil
+}
+
+// conditionTime reads a date in one of HTTP's forms or as XML has it.
+func conditionTime(v string) (time.Time, bool) {
+	if t, err := http.ParseTime(v); err == nil {
+		return t, true
+	}
+	t, err := time.Parse(time.RFC3339Nano, v)
+	return t, err == nil
 }
 
 // copySourceCondition reads the x-amz-copy-source-if-* headers.

@@ -2,7 +2,9 @@ package s3g
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"slices"
 
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
@@ -54,6 +56,9 @@ func (g *gateway) copyVersion(r *request, src client.KeyRef, from *client.Object
 	if o.Encryption, err = g.rewrapped(r, from.Encryption, customer, wish); err != nil {
 		return client.Object{}, err
 	}
+	if o.Checksums, err = g.copiedChecksums(r, from, customer); err != nil {
+		return client.Object{}, err
+	}
 	return g.objects.CopyObject(r.Context(), src, r.keyRef(), o)
 }
 
@@ -65,6 +70,30 @@ func sharable(from *client.Object, wish encryptionWish) bool {
 		return from.Encryption == nil && wish.empty()
 	}
 	return wish.algorithm != algorithmAES || from.Encryption.Kind == sse.KindS3 || len(from.Parts) > 0
+}
+
+// copiedChecksums are what x-amz-checksum-algorithm asks for where the source does not
+// have it of its bytes as a whole: then they are read through here. nil leaves the copy
+// the source's own.
+func (g *gateway) copiedChecksums(r *request, from *client.Object, customer *customerKey) ([]client.Checksum, error) {
+	asked := payload.Algorithm(r.Header.Get("X-Amz-Checksum-Algorithm"))
+	has := slices.ContainsFunc(from.Checksums, func(c client.Checksum) bool { return c.Algorithm == asked && c.Type != composite })
+	if asked == "" || has {
+		return nil, nil
+	}
+	source, err := g.read(r.Context(), *from, customer, 0, from.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = source.Close() }()
+	body := payload.Digest(source, from.Size, asked)
+	defer func() { _ = body.Close() }()
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		return nil, err
+	}
+	var plain *sealing
+	sealed, err := plain.seal(body)
+	return sealed.Checksums, err
 }
 
 // rewrapped is e with its data key wrapped as the wish wants it; nil for nil.

@@ -17,15 +17,9 @@ const (
 // deleteObject answers DELETE of an object; one that is not there is deleted.
 func (g *gateway) deleteObject(w http.ResponseWriter, r *request) error {
 	key := client.DeleteKey{Key: r.Key, VersionID: r.Query.Get("versionId"), BypassGovernance: g.mayBypass(r, r.keyRef())}
-	if v := r.Header["If-Match"]; v != nil {
-		if key.Condition.IfMatch = etags(v); len(key.Condition.IfMatch) != 1 {
-			return s3err.InvalidRequest.With("If-Match must be one entity tag")
-		}
-	}
-	for _, name := range []string{"X-Amz-If-Match-Last-Modified-Time", "X-Amz-If-Match-Size"} {
-		if r.Header[name] != nil { // AWS has them for directory buckets only
-			return s3err.NotImplemented.WithField("Header", name)
-		}
+	var err error
+	if key.Condition, err = deleteCondition(r.Header); err != nil {
+		return err
 	}
 	if err := g.checkBypass(r); err != nil {
 		return err
@@ -126,11 +120,18 @@ func deleteKey(o s3xml.ObjectIdentifier) (client.DeleteKey, *s3err.Error) {
 		return key, s3err.KeyTooLongError
 	case key.VersionID != "" && !plausibleVersion(key.VersionID):
 		return key, s3err.NoSuchVersion
-	case o.Size != nil || o.LastModifiedTime != nil:
-		return key, s3err.NotImplemented.With("Size and LastModifiedTime of an object to delete are not implemented.")
+	case o.Size != nil && *o.Size < 0:
+		return key, s3err.InvalidArgument
 	}
 	if o.ETag != nil {
 		key.Condition.IfMatch = etags([]string{*o.ETag})
+	}
+	key.Condition.IfSize = o.Size
+	if o.LastModifiedTime != nil {
+		var ok bool
+		if key.Condition.IfModified, ok = conditionTime(*o.LastModifiedTime); !ok {
+			return key, s3err.InvalidArgument
+		}
 	}
 	return key, nil
 }

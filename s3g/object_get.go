@@ -2,12 +2,15 @@ package s3g
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
+	"github.com/mini-ozone/mini-ozone/s3g/sigv4"
 )
 
 // getObject answers GET of an object, or of a part of it.
@@ -54,6 +57,9 @@ type view struct {
 
 // open looks the object up, decides the conditions and sets the headers.
 func (g *gateway) open(w http.ResponseWriter, r *request) (client.Object, view, error) {
+	if g.cfg.Secure && r.Auth.Kind == sigv4.Anonymous && overridden(r.Query) {
+		return client.Object{}, view{}, s3err.InvalidRequest.With("Request specific response headers cannot be used for anonymous GET requests.")
+	}
 	o, err := g.lookup(r)
 	if err != nil {
 		return o, view{}, err
@@ -219,14 +225,21 @@ func putChecksums(h http.Header, sums []client.Checksum) {
 	}
 }
 
-// overrides are the response-* parameters and the headers they replace.
-var overrides = [...]struct{ param, header string }{
+// override is a response-* parameter and the header it replaces.
+type override struct{ param, header string }
+
+var overrides = [...]override{
 	{"response-content-type", "Content-Type"},
 	{"response-content-language", "Content-Language"},
 	{"response-expires", "Expires"},
 	{"response-cache-control", "Cache-Control"},
 	{"response-content-disposition", "Content-Disposition"},
 	{"response-content-encoding", "Content-Encoding"},
+}
+
+// overridden says whether q asks for other headers: what a signer vouches for, or nobody.
+func overridden(q url.Values) bool {
+	return slices.ContainsFunc(overrides[:], func(o override) bool { return q.Has(o.param) })
 }
 
 // overrideHeaders applies response-*. Text that no header can hold is refused.

@@ -29,7 +29,10 @@ func (g *gateway) postObject(w http.ResponseWriter, r *request) error {
 	if err := g.authenticateForm(r, f); err != nil {
 		return err
 	}
-	limits := payload.Options{MaxSize: maxObject}
+	limits := payload.Options{MaxSize: maxObject, Algorithm: f.Value("x-amz-checksum-algorithm")}
+	if limits.Algorithm != "" && payload.Algorithm(limits.Algorithm) == "" {
+		return badAlgorithm()
+	}
 	if document := f.Value("policy"); document != "" {
 		policy, err := form.ParsePolicy(document)
 		if err != nil {
@@ -142,8 +145,6 @@ func formHeader(field string) string {
 	case "cache-control", "content-disposition", "content-encoding", "content-language", "content-md5", "content-type", "expires",
 		"x-amz-sdk-checksum-algorithm", "x-amz-storage-class", "x-amz-website-redirect-location":
 		return textproto.CanonicalMIMEHeaderKey(field)
-	case "x-amz-checksum-algorithm":
-		return "X-Amz-Sdk-Checksum-Algorithm"
 	}
 	for _, prefix := range []string{"x-amz-meta-", "x-amz-checksum-", "x-amz-object-lock-", "x-amz-server-side-encryption"} {
 		if strings.HasPrefix(field, prefix) {

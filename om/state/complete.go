@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/mini-ozone/mini-ozone/internal/notification"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
@@ -34,6 +35,9 @@ func (c *call) completeUpload(r *ompb.CompleteUpload) (*ompb.Response, error) {
 	stored, blocks := c.parts(u)
 	listed, err := pick(stored, r.Parts)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkListedChecksums(u.info, r.Parts); err != nil {
 		return nil, err
 	}
 	k, err := assemble(u, r, listed)
@@ -65,6 +69,21 @@ func checkPartList(parts []*ompb.Part) error {
 			return ozerr.New(ozerr.InvalidPartOrder, "part %d comes after part %d", p.Number, last)
 		}
 		last = p.Number
+	}
+	return nil
+}
+
+// checkListedChecksums: an object whose checksum is made of its parts' needs all of
+// them told again, as AWS wants it.
+func checkListedChecksums(u *ompb.UploadInfo, listed []*ompb.Part) error {
+	if u.ChecksumAlgorithm == "" || checksumType(u.ChecksumAlgorithm, u.ChecksumType) != composite {
+		return nil
+	}
+	for _, p := range listed {
+		if checksumOf(p.Checksums, u.ChecksumAlgorithm) == "" {
+			return ozerr.New(ozerr.InvalidRequest, "The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.",
+				strings.ToLower(u.ChecksumAlgorithm), p.Number)
+		}
 	}
 	return nil
 }
@@ -108,8 +127,8 @@ func assemble(u *upload, r *ompb.CompleteUpload, parts []*ompb.PartInfo) (*ompb.
 		k.Blocks = append(k.Blocks, p.Blocks...)
 		k.Parts = append(k.Parts, &ompb.Part{Number: p.Number, Size: p.Size, Etag: p.Etag, Checksums: p.Checksums, Salt: p.Salt})
 	}
-	if r.ExpectedSize != 0 && r.ExpectedSize != k.Size {
-		return nil, ozerr.New(ozerr.InvalidRequest, "the parts have %d bytes, %d were announced", k.Size, r.ExpectedSize)
+	if r.ExpectedSize != nil && *r.ExpectedSize != k.Size {
+		return nil, ozerr.New(ozerr.InvalidRequest, "the parts have %d bytes, %d were announced", k.Size, *r.ExpectedSize)
 	}
 	var err error
 	k.Checksums, err = objectChecksums(u.info, r.Checksums, parts)

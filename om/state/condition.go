@@ -18,7 +18,7 @@ func check(cond *ompb.Condition, cur *ompb.KeyInfo) error {
 		return ozerr.New(ozerr.PreconditionFailed, "the precondition %s did not hold", what)
 	}
 	if cur == nil {
-		if len(cond.IfMatch) > 0 || cond.IfGeneration != 0 {
+		if len(cond.IfMatch) > 0 || cond.IfGeneration != 0 || cond.IfSize != nil || cond.IfModifiedNs != 0 {
 			return ozerr.New(ozerr.KeyNotFound, "the key of the condition does not exist")
 		}
 		return nil
@@ -35,6 +35,10 @@ func check(cond *ompb.Condition, cur *ompb.KeyInfo) error {
 		return failed("If-Modified-Since")
 	case cond.IfGeneration != 0 && cond.IfGeneration != cur.Generation:
 		return failed("generation")
+	case cond.IfSize != nil && *cond.IfSize != cur.Size:
+		return failed("size")
+	case cond.IfModifiedNs != 0 && seconds(cond.IfModifiedNs) != modified:
+		return failed("date")
 	}
 	return nil
 }

@@ -37,6 +37,12 @@ func (c *call) copyKey(r *ompb.CopyKey) (*ompb.Response, error) {
 		Blocks: src.Blocks, Parts: src.Parts, Replication: src.Replication, Meta: copiedMeta(r, src.Meta),
 		Encryption: encryption, Acl: r.Acl, Retention: r.Retention, LegalHold: r.LegalHold,
 	}
+	if len(r.Checksums) > 0 {
+		k.Checksums = r.Checksums
+	}
+	if err := checkDigests(k.Etag, k.Checksums); err != nil {
+		return nil, err
+	}
 	if err := checkMeta(k.Meta); err != nil {
 		return nil, err
 	}

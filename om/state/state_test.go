@@ -303,7 +303,7 @@ func TestCompleteUploadRefuses(t *testing.T) {
 	bad[1].Etag = "x"
 	m.wants(complete("bkt", "k", id, bad...), ozerr.InvalidPart)
 	size := complete("bkt", "k", id, at(0, 2)...)
-	size.GetCompleteUpload().ExpectedSize = 1
+	size.GetCompleteUpload().ExpectedSize = new(uint64)
 	m.wants(size, ozerr.InvalidRequest)
 	cond := complete("bkt", "k", id, at(0, 2)...)
 	cond.GetCompleteUpload().Condition = &ompb.Condition{IfMatch: []string{"*"}}

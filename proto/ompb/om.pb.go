@@ -3862,6 +3862,8 @@ type Condition struct {
 	IfModifiedSinceNs   int64    `protobuf:"varint,3,opt,name=if_modified_since_ns,json=ifModifiedSinceNs,proto3" json:"if_modified_since_ns,omitempty"` // 0: unset
 	IfUnmodifiedSinceNs int64    `protobuf:"varint,4,opt,name=if_unmodified_since_ns,json=ifUnmodifiedSinceNs,proto3" json:"if_unmodified_since_ns,omitempty"`
 	IfGeneration        uint64   `protobuf:"varint,5,opt,name=if_generation,json=ifGeneration,proto3" json:"if_generation,omitempty"` // 0: unset
+	IfSize              *uint64  `protobuf:"varint,6,opt,name=if_size,json=ifSize,proto3,oneof" json:"if_size,omitempty"`
+	IfModifiedNs        int64    `protobuf:"varint,7,opt,name=if_modified_ns,json=ifModifiedNs,proto3" json:"if_modified_ns,omitempty"` // 0: unset; the date must be this one, to the second
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -3927,6 +3929,20 @@ func (x *Condition) GetIfUnmodifiedSinceNs() int64 {
 func (x *Condition) GetIfGeneration() uint64 {
 	if x != nil {
 		return x.IfGeneration
+	}
+	return 0
+}
+
+func (x *Condition) GetIfSize() uint64 {
+	if x != nil && x.IfSize != nil {
+		return *x.IfSize
+	}
+	return 0
+}
+
+func (x *Condition) GetIfModifiedNs() int64 {
+	if x != nil {
+		return x.IfModifiedNs
 	}
 	return 0
 }
@@ -4912,6 +4928,7 @@ type CopyKey struct {
 	// Replaces the source's, with the same data key wrapped anew; the source must
 	// still be the version that source_condition.if_generation names.
 	Encryption    *Encryption `protobuf:"bytes,16,opt,name=encryption,proto3" json:"encryption,omitempty"`
+	Checksums     []*Checksum `protobuf:"bytes,17,rep,name=checksums,proto3" json:"checksums,omitempty"` // replace the source's; it must be pinned likewise
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5054,6 +5071,13 @@ func (x *CopyKey) GetLegalHold() bool {
 func (x *CopyKey) GetEncryption() *Encryption {
 	if x != nil {
 		return x.Encryption
+	}
+	return nil
+}
+
+func (x *CopyKey) GetChecksums() []*Checksum {
+	if x != nil {
+		return x.Checksums
 	}
 	return nil
 }
@@ -6101,8 +6125,8 @@ type CompleteUpload struct {
 	UploadId      string                 `protobuf:"bytes,3,opt,name=upload_id,json=uploadId,proto3" json:"upload_id,omitempty"`
 	Parts         []*Part                `protobuf:"bytes,4,rep,name=parts,proto3" json:"parts,omitempty"` // number, etag and, where given, checksums; size unset
 	Condition     *Condition             `protobuf:"bytes,5,opt,name=condition,proto3" json:"condition,omitempty"`
-	Checksums     []*Checksum            `protobuf:"bytes,6,rep,name=checksums,proto3" json:"checksums,omitempty"`                            // whole-object values the client expects
-	ExpectedSize  uint64                 `protobuf:"varint,7,opt,name=expected_size,json=expectedSize,proto3" json:"expected_size,omitempty"` // x-amz-mp-object-size; 0: unset
+	Checksums     []*Checksum            `protobuf:"bytes,6,rep,name=checksums,proto3" json:"checksums,omitempty"`                                  // whole-object values the client expects
+	ExpectedSize  *uint64                `protobuf:"varint,7,opt,name=expected_size,json=expectedSize,proto3,oneof" json:"expected_size,omitempty"` // x-amz-mp-object-size
 	ExpectedOwner string                 `protobuf:"bytes,8,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6181,8 +6205,8 @@ func (x *CompleteUpload) GetChecksums() []*Checksum {
 }
 
 func (x *CompleteUpload) GetExpectedSize() uint64 {
-	if x != nil {
-		return x.ExpectedSize
+	if x != nil && x.ExpectedSize != nil {
+		return *x.ExpectedSize
 	}
 	return 0
 }
@@ -8739,13 +8763,17 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\acontext\x18\t \x01(\tR\acontext\x12\x1d\n" +
 	"\n" +
 	"bucket_key\x18\n" +
-	" \x01(\bR\tbucketKey\"\xd5\x01\n" +
+	" \x01(\bR\tbucketKey\"\xa5\x02\n" +
 	"\tCondition\x12\x19\n" +
 	"\bif_match\x18\x01 \x03(\tR\aifMatch\x12\"\n" +
 	"\rif_none_match\x18\x02 \x03(\tR\vifNoneMatch\x12/\n" +
 	"\x14if_modified_since_ns\x18\x03 \x01(\x03R\x11ifModifiedSinceNs\x123\n" +
 	"\x16if_unmodified_since_ns\x18\x04 \x01(\x03R\x13ifUnmodifiedSinceNs\x12#\n" +
-	"\rif_generation\x18\x05 \x01(\x04R\fifGeneration\"\xab\x04\n" +
+	"\rif_generation\x18\x05 \x01(\x04R\fifGeneration\x12\x1c\n" +
+	"\aif_size\x18\x06 \x01(\x04H\x00R\x06ifSize\x88\x01\x01\x12$\n" +
+	"\x0eif_modified_ns\x18\a \x01(\x03R\fifModifiedNsB\n" +
+	"\n" +
+	"\b_if_size\"\xab\x04\n" +
 	"\tCommitKey\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
@@ -8834,7 +8862,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\n" +
 	"version_id\x18\x04 \x01(\tR\tversionId\x12#\n" +
 	"\rdelete_marker\x18\x05 \x01(\bR\fdeleteMarker\x12!\n" +
-	"\fmarker_added\x18\x06 \x01(\bR\vmarkerAdded\"\xa6\x05\n" +
+	"\fmarker_added\x18\x06 \x01(\bR\vmarkerAdded\"\xd8\x05\n" +
 	"\aCopyKey\x12+\n" +
 	"\x06source\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x06source\x12\x1d\n" +
 	"\n" +
@@ -8856,7 +8884,8 @@ const file_ompb_om_proto_rawDesc = "" +
 	"legal_hold\x18\x0f \x01(\bR\tlegalHold\x124\n" +
 	"\n" +
 	"encryption\x18\x10 \x01(\v2\x14.ozone.om.EncryptionR\n" +
-	"encryption\"T\n" +
+	"encryption\x120\n" +
+	"\tchecksums\x18\x11 \x03(\v2\x12.ozone.om.ChecksumR\tchecksums\"T\n" +
 	"\tRenameKey\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x0e\n" +
@@ -8966,16 +8995,17 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\bPartList\x12(\n" +
 	"\x05parts\x18\x01 \x03(\v2\x12.ozone.om.PartInfoR\x05parts\x12\x1c\n" +
 	"\ttruncated\x18\x02 \x01(\bR\ttruncated\x12,\n" +
-	"\x06upload\x18\x03 \x01(\v2\x14.ozone.om.UploadInfoR\x06upload\"\xbd\x02\n" +
+	"\x06upload\x18\x03 \x01(\v2\x14.ozone.om.UploadInfoR\x06upload\"\xd4\x02\n" +
 	"\x0eCompleteUpload\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1b\n" +
 	"\tupload_id\x18\x03 \x01(\tR\buploadId\x12$\n" +
 	"\x05parts\x18\x04 \x03(\v2\x0e.ozone.om.PartR\x05parts\x121\n" +
 	"\tcondition\x18\x05 \x01(\v2\x13.ozone.om.ConditionR\tcondition\x120\n" +
-	"\tchecksums\x18\x06 \x03(\v2\x12.ozone.om.ChecksumR\tchecksums\x12#\n" +
-	"\rexpected_size\x18\a \x01(\x04R\fexpectedSize\x12%\n" +
-	"\x0eexpected_owner\x18\b \x01(\tR\rexpectedOwner\"\x8a\x01\n" +
+	"\tchecksums\x18\x06 \x03(\v2\x12.ozone.om.ChecksumR\tchecksums\x12(\n" +
+	"\rexpected_size\x18\a \x01(\x04H\x00R\fexpectedSize\x88\x01\x01\x12%\n" +
+	"\x0eexpected_owner\x18\b \x01(\tR\rexpectedOwnerB\x10\n" +
+	"\x0e_expected_size\"\x8a\x01\n" +
 	"\vAbortUpload\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1b\n" +
@@ -9419,60 +9449,61 @@ var file_ompb_om_proto_depIdxs = []int32{
 	18,  // 129: ozone.om.CopyKey.acl:type_name -> ozone.om.ACL
 	33,  // 130: ozone.om.CopyKey.retention:type_name -> ozone.om.Retention
 	34,  // 131: ozone.om.CopyKey.encryption:type_name -> ozone.om.Encryption
-	9,   // 132: ozone.om.RenameKey.ref:type_name -> ozone.om.BucketRef
-	9,   // 133: ozone.om.SetKeyTags.ref:type_name -> ozone.om.BucketRef
-	101, // 134: ozone.om.SetKeyTags.tags:type_name -> ozone.om.SetKeyTags.TagsEntry
-	9,   // 135: ozone.om.SetKeyACL.ref:type_name -> ozone.om.BucketRef
-	18,  // 136: ozone.om.SetKeyACL.acl:type_name -> ozone.om.ACL
-	9,   // 137: ozone.om.SetKeyLock.ref:type_name -> ozone.om.BucketRef
-	33,  // 138: ozone.om.SetKeyLock.retention:type_name -> ozone.om.Retention
-	9,   // 139: ozone.om.CreateUpload.ref:type_name -> ozone.om.BucketRef
-	29,  // 140: ozone.om.CreateUpload.meta:type_name -> ozone.om.KeyMeta
-	18,  // 141: ozone.om.CreateUpload.acl:type_name -> ozone.om.ACL
-	33,  // 142: ozone.om.CreateUpload.retention:type_name -> ozone.om.Retention
-	34,  // 143: ozone.om.CreateUpload.encryption:type_name -> ozone.om.Encryption
-	29,  // 144: ozone.om.UploadInfo.meta:type_name -> ozone.om.KeyMeta
-	14,  // 145: ozone.om.UploadInfo.bucket:type_name -> ozone.om.BucketInfo
-	32,  // 146: ozone.om.UploadInfo.completed_key:type_name -> ozone.om.KeyInfo
-	18,  // 147: ozone.om.UploadInfo.acl:type_name -> ozone.om.ACL
-	33,  // 148: ozone.om.UploadInfo.retention:type_name -> ozone.om.Retention
-	34,  // 149: ozone.om.UploadInfo.encryption:type_name -> ozone.om.Encryption
-	9,   // 150: ozone.om.GetUpload.ref:type_name -> ozone.om.BucketRef
-	9,   // 151: ozone.om.CommitPart.ref:type_name -> ozone.om.BucketRef
-	30,  // 152: ozone.om.CommitPart.checksums:type_name -> ozone.om.Checksum
-	103, // 153: ozone.om.CommitPart.blocks:type_name -> ozone.common.Block
-	30,  // 154: ozone.om.PartInfo.checksums:type_name -> ozone.om.Checksum
-	103, // 155: ozone.om.PartInfo.blocks:type_name -> ozone.common.Block
-	9,   // 156: ozone.om.ListParts.ref:type_name -> ozone.om.BucketRef
-	57,  // 157: ozone.om.PartList.parts:type_name -> ozone.om.PartInfo
-	54,  // 158: ozone.om.PartList.upload:type_name -> ozone.om.UploadInfo
-	9,   // 159: ozone.om.CompleteUpload.ref:type_name -> ozone.om.BucketRef
-	31,  // 160: ozone.om.CompleteUpload.parts:type_name -> ozone.om.Part
-	35,  // 161: ozone.om.CompleteUpload.condition:type_name -> ozone.om.Condition
-	30,  // 162: ozone.om.CompleteUpload.checksums:type_name -> ozone.om.Checksum
-	9,   // 163: ozone.om.AbortUpload.ref:type_name -> ozone.om.BucketRef
-	9,   // 164: ozone.om.ListUploads.ref:type_name -> ozone.om.BucketRef
-	54,  // 165: ozone.om.UploadList.uploads:type_name -> ozone.om.UploadInfo
-	66,  // 166: ozone.om.BlockLeases.leases:type_name -> ozone.om.BlockLease
-	105, // 167: ozone.om.BlockLease.id:type_name -> ozone.common.BlockID
-	104, // 168: ozone.om.BlockLease.replicas:type_name -> ozone.common.Node
-	105, // 169: ozone.om.ReportBadReplica.block:type_name -> ozone.common.BlockID
-	68,  // 170: ozone.om.ContainerList.containers:type_name -> ozone.om.ContainerInfo
-	104, // 171: ozone.om.NodeInfo.node:type_name -> ozone.common.Node
-	71,  // 172: ozone.om.NodeList.nodes:type_name -> ozone.om.NodeInfo
-	76,  // 173: ozone.om.RoleList.roles:type_name -> ozone.om.Role
-	104, // 174: ozone.om.RegisterNode.node:type_name -> ozone.common.Node
-	105, // 175: ozone.om.DeletedBlock.id:type_name -> ozone.common.BlockID
-	82,  // 176: ozone.om.ForgetDeletedBlocks.blocks:type_name -> ozone.om.DeletedBlock
-	86,  // 177: ozone.om.UserList.users:type_name -> ozone.om.UserInfo
-	0,   // 178: ozone.om.GetSecret.action:type_name -> ozone.om.GetSecret.Action
-	93,  // 179: ozone.om.ForgetEvents.events:type_name -> ozone.om.EventInfo
-	39,  // 180: ozone.om.KeyResult.LocationsEntry.value:type_name -> ozone.om.Replicas
-	181, // [181:181] is the sub-list for method output_type
-	181, // [181:181] is the sub-list for method input_type
-	181, // [181:181] is the sub-list for extension type_name
-	181, // [181:181] is the sub-list for extension extendee
-	0,   // [0:181] is the sub-list for field type_name
+	30,  // 132: ozone.om.CopyKey.checksums:type_name -> ozone.om.Checksum
+	9,   // 133: ozone.om.RenameKey.ref:type_name -> ozone.om.BucketRef
+	9,   // 134: ozone.om.SetKeyTags.ref:type_name -> ozone.om.BucketRef
+	101, // 135: ozone.om.SetKeyTags.tags:type_name -> ozone.om.SetKeyTags.TagsEntry
+	9,   // 136: ozone.om.SetKeyACL.ref:type_name -> ozone.om.BucketRef
+	18,  // 137: ozone.om.SetKeyACL.acl:type_name -> ozone.om.ACL
+	9,   // 138: ozone.om.SetKeyLock.ref:type_name -> ozone.om.BucketRef
+	33,  // 139: ozone.om.SetKeyLock.retention:type_name -> ozone.om.Retention
+	9,   // 140: ozone.om.CreateUpload.ref:type_name -> ozone.om.BucketRef
+	29,  // 141: ozone.om.CreateUpload.meta:type_name -> ozone.om.KeyMeta
+	18,  // 142: ozone.om.CreateUpload.acl:type_name -> ozone.om.ACL
+	33,  // 143: ozone.om.CreateUpload.retention:type_name -> ozone.om.Retention
+	34,  // 144: ozone.om.CreateUpload.encryption:type_name -> ozone.om.Encryption
+	29,  // 145: ozone.om.UploadInfo.meta:type_name -> ozone.om.KeyMeta
+	14,  // 146: ozone.om.UploadInfo.bucket:type_name -> ozone.om.BucketInfo
+	32,  // 147: ozone.om.UploadInfo.completed_key:type_name -> ozone.om.KeyInfo
+	18,  // 148: ozone.om.UploadInfo.acl:type_name -> ozone.om.ACL
+	33,  // 149: ozone.om.UploadInfo.retention:type_name -> ozone.om.Retention
+	34,  // 150: ozone.om.UploadInfo.encryption:type_name -> ozone.om.Encryption
+	9,   // 151: ozone.om.GetUpload.ref:type_name -> ozone.om.BucketRef
+	9,   // 152: ozone.om.CommitPart.ref:type_name -> ozone.om.BucketRef
+	30,  // 153: ozone.om.CommitPart.checksums:type_name -> ozone.om.Checksum
+	103, // 154: ozone.om.CommitPart.blocks:type_name -> ozone.common.Block
+	30,  // 155: ozone.om.PartInfo.checksums:type_name -> ozone.om.Checksum
+	103, // 156: ozone.om.PartInfo.blocks:type_name -> ozone.common.Block
+	9,   // 157: ozone.om.ListParts.ref:type_name -> ozone.om.BucketRef
+	57,  // 158: ozone.om.PartList.parts:type_name -> ozone.om.PartInfo
+	54,  // 159: ozone.om.PartList.upload:type_name -> ozone.om.UploadInfo
+	9,   // 160: ozone.om.CompleteUpload.ref:type_name -> ozone.om.BucketRef
+	31,  // 161: ozone.om.CompleteUpload.parts:type_name -> ozone.om.Part
+	35,  // 162: ozone.om.CompleteUpload.condition:type_name -> ozone.om.Condition
+	30,  // 163: ozone.om.CompleteUpload.checksums:type_name -> ozone.om.Checksum
+	9,   // 164: ozone.om.AbortUpload.ref:type_name -> ozone.om.BucketRef
+	9,   // 165: ozone.om.ListUploads.ref:type_name -> ozone.om.BucketRef
+	54,  // 166: ozone.om.UploadList.uploads:type_name -> ozone.om.UploadInfo
+	66,  // 167: ozone.om.BlockLeases.leases:type_name -> ozone.om.BlockLease
+	105, // 168: ozone.om.BlockLease.id:type_name -> ozone.common.BlockID
+	104, // 169: ozone.om.BlockLease.replicas:type_name -> ozone.common.Node
+	105, // 170: ozone.om.ReportBadReplica.block:type_name -> ozone.common.BlockID
+	68,  // 171: ozone.om.ContainerList.containers:type_name -> ozone.om.ContainerInfo
+	104, // 172: ozone.om.NodeInfo.node:type_name -> ozone.common.Node
+	71,  // 173: ozone.om.NodeList.nodes:type_name -> ozone.om.NodeInfo
+	76,  // 174: ozone.om.RoleList.roles:type_name -> ozone.om.Role
+	104, // 175: ozone.om.RegisterNode.node:type_name -> ozone.common.Node
+	105, // 176: ozone.om.DeletedBlock.id:type_name -> ozone.common.BlockID
+	82,  // 177: ozone.om.ForgetDeletedBlocks.blocks:type_name -> ozone.om.DeletedBlock
+	86,  // 178: ozone.om.UserList.users:type_name -> ozone.om.UserInfo
+	0,   // 179: ozone.om.GetSecret.action:type_name -> ozone.om.GetSecret.Action
+	93,  // 180: ozone.om.ForgetEvents.events:type_name -> ozone.om.EventInfo
+	39,  // 181: ozone.om.KeyResult.LocationsEntry.value:type_name -> ozone.om.Replicas
+	182, // [182:182] is the sub-list for method output_type
+	182, // [182:182] is the sub-list for method input_type
+	182, // [182:182] is the sub-list for extension type_name
+	182, // [182:182] is the sub-list for extension extendee
+	0,   // [0:182] is the sub-list for field type_name
 }
 
 func init() { file_ompb_om_proto_init() }
@@ -9562,10 +9593,12 @@ func file_ompb_om_proto_init() {
 		(*SetBucket_Owner)(nil),
 	}
 	file_ompb_om_proto_msgTypes[23].OneofWrappers = []any{}
+	file_ompb_om_proto_msgTypes[34].OneofWrappers = []any{}
 	file_ompb_om_proto_msgTypes[51].OneofWrappers = []any{
 		(*SetKeyLock_Retention)(nil),
 		(*SetKeyLock_LegalHold)(nil),
 	}
+	file_ompb_om_proto_msgTypes[59].OneofWrappers = []any{}
 	file_ompb_om_proto_msgTypes[86].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

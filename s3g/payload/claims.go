@@ -169,8 +169,9 @@ func (c *claims) readTrailer(r *http.Request) error {
 	return nil
 }
 
-// readWanted reads x-amz-sdk-checksum-algorithm. It names the checksum that is
-// sent; where none is, it asks for one to be computed.
+// readWanted reads x-amz-sdk-checksum-algorithm, which names the checksum that is
+// sent: without one AWS refuses it. In presigned URLs SDKs put the name alone; there
+// the checksum is computed.
 func (c *claims) readWanted(r *http.Request) error {
 	v := r.Header.Get("X-Amz-Sdk-Checksum-Algorithm")
 	if v == "" {
@@ -180,6 +181,8 @@ func (c *claims) readWanted(r *http.Request) error {
 	switch {
 	case a == nil:
 		return s3err.InvalidRequest.With("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+	case c.algorithm == nil && !strings.Contains(strings.ToLower(r.URL.RawQuery), "x-amz-sdk-checksum-algorithm="):
+		return s3err.InvalidRequest.With("x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")
 	case c.algorithm == nil:
 		c.algorithm = a
 	case c.algorithm != a:
