@@ -1,6 +1,8 @@
 package s3g_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"strings"
 	"testing"
 )
@@ -51,7 +53,12 @@ func TestGetObjectAttributesParts(t *testing.T) {
 		etags := []string{putPart(t, url+"/bucket/"+key, id, 1, big), putPart(t, url+"/bucket/"+key, id, 3, big), putPart(t, url+"/bucket/"+key, id, 7, "end")}
 		doc := "<CompleteMultipartUpload>"
 		for i, n := range []string{"1", "3", "7"} {
-			doc += "<Part><PartNumber>" + n + "</PartNumber><ETag>" + etags[i] + "</ETag></Part>"
+			doc += "<Part><PartNumber>" + n + "</PartNumber><ETag>" + etags[i] + "</ETag>"
+			if key == "summed" {
+				sum := sha256.Sum256([]byte([]string{big, big, "end"}[i]))
+				doc += "<ChecksumSHA256>" + base64.StdEncoding.EncodeToString(sum[:]) + "</ChecksumSHA256>"
+			}
+			doc += "</Part>"
 		}
 		script(t, url, []step{{do: "POST /bucket/" + key + "?uploadId=" + id, body: doc + "</CompleteMultipartUpload>", status: 200}})
 	}
