@@ -2,12 +2,14 @@ package ozonetest_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 
 	"github.com/mini-ozone/mini-ozone/ozonetest"
 )
@@ -36,5 +38,33 @@ func TestStart(t *testing.T) {
 	}
 	if err := out.Body.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A secure store takes only what a user signed.
+func TestSecure(t *testing.T) {
+	store := ozonetest.Start(t, ozonetest.Secure())
+	as := func(key, secret string) *s3.Client {
+		return s3.New(s3.Options{
+			BaseEndpoint: aws.String(store.Endpoint()), UsePathStyle: true, Region: "us-east-1",
+			Credentials: credentials.NewStaticCredentialsProvider(key, secret, ""),
+		})
+	}
+	secret := store.Secret(t, "alice")
+	ctx, body := t.Context(), bytes.Repeat([]byte("0123456789"), 300_000)
+	if _, err := as("alice", secret).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("bucket")}); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ key, secret, want string }{
+		"alice":          {"alice", secret, ""},
+		"another secret": {"alice", "secret", "SignatureDoesNotMatch"},
+		"another user":   {"bob", store.Secret(t, "bob"), "AccessDenied"},
+		"nobody":         {"carol", secret, "InvalidAccessKeyId"},
+	} {
+		_, err := as(c.key, c.secret).PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("bucket"), Key: aws.String("k"), Body: bytes.NewReader(body)})
+		var told smithy.APIError
+		if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &told) || told.ErrorCode() != c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
 	}
 }

@@ -167,3 +167,25 @@ func TestSilentStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Whatever a stranger sends, it is not taken for a proof, and the exchange ends.
+func FuzzStranger(f *testing.F) {
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
+	f.Add(append(preface(modeKeyed), make([]byte, nonceLen+proofLen)...))
+	f.Add(append(preface(modeOpen), make([]byte, 64)...))
+	f.Add(preface(modeKeyed)[:5])
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		server, stranger := net.Pipe()
+		done := make(chan error, 1)
+		go func() {
+			done <- checkClient(server, keyA)
+			_ = server.Close()
+		}()
+		go func() { _, _ = io.Copy(io.Discard, stranger) }()
+		_, _ = stranger.Write(sent)
+		_ = stranger.Close()
+		if err := <-done; err == nil {
+			t.Fatalf("%q was taken", sent)
+		}
+	})
+}
