@@ -84,7 +84,7 @@ func (c *courier) run(ctx context.Context) {
 // deliver sends all events that there are.
 func (c *courier) deliver(ctx context.Context) error {
 	for {
-		events, err := c.next()
+		events, err := c.next(ctx)
 		if err != nil || len(events) == 0 {
 			return err
 		}
@@ -104,13 +104,17 @@ func (c *courier) deliver(ctx context.Context) error {
 	}
 }
 
-// next returns the oldest events; none where this om doesn't lead.
-func (c *courier) next() (events []*ompb.EventInfo, err error) {
+// next returns the oldest events; none where this om doesn't lead. A new leader first
+// applies what the one before it has committed: it may have sent much of it.
+func (c *courier) next(ctx context.Context) (events []*ompb.EventInfo, err error) {
 	term, leads := c.s.node.Leading()
 	if !leads {
 		return nil, nil
 	}
 	if term != c.term {
+		if err := c.s.node.ReadIndex(ctx); err != nil {
+			return nil, err
+		}
 		c.term, c.index, c.ordinal = term, 0, 0
 	}
 	err = c.s.node.View(func(tx *table.Txn) error {

@@ -15,7 +15,7 @@ import (
 )
 
 // threeServers form a group over loopback, on ports that were free a moment ago.
-func threeServers(t *testing.T) []*Server {
+func threeServers(t *testing.T, change func(*Config)) []*Server {
 	t.Helper()
 	var peers []raftnode.Peer
 	for i := range 3 {
@@ -35,6 +35,7 @@ func threeServers(t *testing.T) []*Server {
 		cfg, _ := testConfig(t, t.TempDir())
 		cfg.ID, cfg.Peers, cfg.Bootstrap, cfg.RaftListen = p.ID, peers, true, p.RaftAddress
 		cfg.Raft.HeartbeatTimeout, cfg.Raft.ElectionTimeout = 600*time.Millisecond, 600*time.Millisecond
+		change(&cfg)
 		s := openServer(t, cfg)
 		t.Cleanup(func() { closeServer(t, s) })
 		out = append(out, s)
@@ -72,7 +73,7 @@ func leaderOf(t *testing.T, servers []*Server, beat func()) (*Server, []*ompb.Bl
 // The next leader knows nodes, containers and used ids; the clients see NotLeader
 // with its address and nothing else.
 func TestFailOver(t *testing.T) {
-	servers := threeServers(t)
+	servers := threeServers(t, func(*Config) {})
 	beats := map[string]*dnpb.Heartbeat{}
 	for i := range 3 {
 		n := newNode(t, nil, fmt.Sprintf("dn%d", i+1))

@@ -1,12 +1,15 @@
 package om
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"github.com/mini-ozone/mini-ozone/internal/lifecycle"
+	"github.com/mini-ozone/mini-ozone/om/table"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
@@ -64,5 +67,70 @@ func TestVersionRunAgain(t *testing.T) {
 	}
 	if f := w.next(nil); f.newer != 0 {
 		t.Errorf("%d newer noncurrent versions, want none", f.newer)
+	}
+}
+
+// What changed between judgement and deletion stays: another version of the key, one
+// that became current again, a marker that is not alone any more.
+func TestLifecycleMeetsChanges(t *testing.T) {
+	c, _ := testConfig(t, t.TempDir())
+	c.Lifecycle, c.LifecycleDay = false, time.Nanosecond
+	s := openServer(t, c)
+	defer closeServer(t, s)
+	ref := makeBucket(t, s)
+	put := func(key string) string {
+		return submit(t, s, &ompb.Request{User: "u", Op: &ompb.Request_CommitKey{CommitKey: &ompb.CommitKey{Ref: ref, Key: key}}}).GetKey().GetKey().GetVersionId()
+	}
+	remove := func(key, version string) {
+		submit(t, s, &ompb.Request{User: "u", Op: &ompb.Request_DeleteKeys{DeleteKeys: &ompb.DeleteKeys{Ref: ref,
+			Keys: []*ompb.KeyToDelete{{Key: key, VersionId: version}}}}})
+	}
+	yes := true
+	rules := &lifecycle.Config{Rules: []lifecycle.Rule{
+		{ID: "1", Enabled: true, ExpireDays: 1, Filter: lifecycle.Filter{Prefix: "current"}},
+		{ID: "2", Enabled: true, NoncurrentDays: 1}, {ID: "3", Enabled: true, ExpireDeleteMarker: &yes}}}
+	content, err := rules.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []*ompb.SetBucket{
+		{Ref: ref, Change: &ompb.SetBucket_Document{Document: &ompb.BucketDocument{Kind: lifecycleKind, Content: content}}},
+		{Ref: ref, Change: &ompb.SetBucket_Versioning{Versioning: "Enabled"}},
+	} {
+		submit(t, s, &ompb.Request{User: "u", Op: &ompb.Request_SetBucket{SetBucket: change}})
+	}
+	put("current")
+	put("noncurrent")
+	newest := put("noncurrent")
+	remove("marker", "")
+
+	b := submit(t, s, &ompb.Request{Op: &ompb.Request_GetBucket{GetBucket: &ompb.GetBucket{Ref: ref}}}).GetBucket()
+	x := &expirer{s: s, id: b.Id, ref: ref}
+	err = s.node.View(func(tx *table.Txn) error {
+		_, err := x.page(tx, &ompb.ListVersions{Ref: ref}, time.Now())
+		return err
+	})
+	if err != nil || len(x.due) != 3 {
+		t.Fatalf("%v is due, %v", x.due, err)
+	}
+	put("current")
+	remove("noncurrent", newest)
+	put("marker")
+	if err := x.remove(testContext(t)); err != nil || x.removed != 0 {
+		t.Errorf("%d removed, %v", x.removed, err)
+	}
+	list := submit(t, s, &ompb.Request{Op: &ompb.Request_ListVersions{ListVersions: &ompb.ListVersions{Ref: ref}}}).GetVersions().GetVersions()
+	if len(list) != 5 {
+		t.Errorf("left are %v", list)
+	}
+
+	// Other rules end a run, and so does another bucket of the same name.
+	submit(t, s, &ompb.Request{User: "u", Op: &ompb.Request_SetBucket{SetBucket: &ompb.SetBucket{Ref: ref,
+		Change: &ompb.SetBucket_Document{Document: &ompb.BucketDocument{Kind: lifecycleKind, Content: content}}}}})
+	for _, x := range []*expirer{x, {s: s, id: b.Id + 1, ref: ref}} {
+		err := s.node.View(func(tx *table.Txn) error { return x.load(tx) })
+		if !errors.Is(err, errChanged) {
+			t.Errorf("%v", err)
+		}
 	}
 }
