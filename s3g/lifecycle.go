@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/lifecycle"
@@ -59,7 +60,9 @@ func (g *gateway) putBucketLifecycle(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	h := w.Header()
-	h[transitionMinimumHeader] = []string{c.TransitionMinimum}
+	if r.Header[transitionMinimumHeader] != nil { // Ozone's case lc/1 wants nothing told that was not asked
+		h[transitionMinimumHeader] = []string{c.TransitionMinimum}
+	}
 	h["Content-Length"] = zeroLength
 	w.WriteHeader(http.StatusOK)
 	return nil
@@ -98,9 +101,12 @@ func (g *gateway) setExpiration(h http.Header, r *request, o *client.Object) {
 		Key: o.Key, Size: uint64(o.Size), Tags: o.Meta.Tags, Modified: o.Modified, Latest: true,
 	}, lifecycle.Calendar{})
 	if v.Action == lifecycle.Expire {
-		h["X-Amz-Expiration"] = []string{fmt.Sprintf(`expiry-date="%s", rule-id="%s"`, v.Due.UTC().Format(http.TimeFormat), url.QueryEscape(v.Rule))}
+		h["X-Amz-Expiration"] = []string{fmt.Sprintf(`expiry-date="%s", rule-id="%s"`, v.Due.UTC().Format(http.TimeFormat), ruleID(v.Rule))}
 	}
 }
+
+// ruleID is the id of a rule as headers have it; every client's decoder reads %20.
+func ruleID(id string) string { return strings.ReplaceAll(url.QueryEscape(id), "+", "%20") }
 
 // setAbortDate sets x-amz-abort-date and x-amz-abort-rule-id where a rule will abort
 // the upload.
@@ -111,7 +117,7 @@ func (g *gateway) setAbortDate(h http.Header, r *request, up *client.Upload) {
 	}
 	if due, rule := c.AbortDue(up.Key, up.Initiated, lifecycle.Calendar{}); !due.IsZero() {
 		h["X-Amz-Abort-Date"] = []string{due.UTC().Format(http.TimeFormat)}
-		h["X-Amz-Abort-Rule-Id"] = []string{url.QueryEscape(rule)}
+		h["X-Amz-Abort-Rule-Id"] = []string{ruleID(rule)}
 	}
 }
 
