@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -153,7 +154,7 @@ func newBucketDeleteCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "delete <bucket-uri>",
 		Short: "Delete a bucket",
-		Long: `Delete a bucket, which must be empty; with -r its keys and unfinished uploads go first.
+		Long: `Delete a bucket, which must be empty; with -r its keys (all versions) and unfinished uploads go first.
 
   ozone sh bucket delete vol1/bucket1
   ozone sh bucket delete -r -y vol1/bucket1`,
@@ -191,10 +192,11 @@ func runBucketDelete(ctx context.Context, o bucketDeleteOptions, c cluster, out 
 	return err
 }
 
-// deleteBucketTree deletes a bucket with all its keys and unfinished uploads. A
-// writer that goes on meanwhile makes it fail with BUCKET_NOT_EMPTY.
+// deleteBucketTree deletes a bucket with all versions of its keys and unfinished
+// uploads. A writer that goes on meanwhile makes it fail with BUCKET_NOT_EMPTY, a
+// version that is locked with KEY_LOCKED.
 func deleteBucketTree(ctx context.Context, ref client.BucketRef, c cluster) error {
-	if err := deleteAllKeys(ctx, ref, c); err != nil {
+	if err := deleteAllVersions(ctx, ref, c); err != nil {
 		return err
 	}
 	if err := abortAllUploads(ctx, ref, c); err != nil {
@@ -203,20 +205,22 @@ func deleteBucketTree(ctx context.Context, ref client.BucketRef, c cluster) erro
 	return c.DeleteBucket(ctx, ref, "")
 }
 
-func deleteAllKeys(ctx context.Context, ref client.BucketRef, c keys) error {
-	for after, more := "", true; more; {
-		page, err := c.ListObjects(ctx, ref, client.ListOptions{After: after, Limit: listPage})
+// deleteAllVersions goes by versions also where there never were any: each key has its
+// null version then.
+func deleteAllVersions(ctx context.Context, ref client.BucketRef, c keys) error {
+	for next, more := (client.VersionListOptions{Limit: listPage}), true; more; {
+		page, err := c.ListVersions(ctx, ref, next)
 		if err != nil {
 			return err
 		}
-		doomed := make([]client.DeleteKey, 0, len(page.Objects))
-		for _, object := range page.Objects {
-			doomed = append(doomed, client.DeleteKey{Key: object.Key})
+		doomed := make([]client.DeleteKey, 0, len(page.Versions))
+		for _, v := range page.Versions {
+			doomed = append(doomed, client.DeleteKey{Key: v.Key, VersionID: cmp.Or(v.VersionID, "null")})
 		}
 		if err := deleteKeys(ctx, ref, doomed, c); err != nil {
 			return err
 		}
-		after, more = page.Next, page.Truncated
+		next.AfterKey, next.AfterVersion, more = page.NextKey, page.NextVersion, page.Truncated
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/ozonetest"
 )
 
@@ -103,6 +104,12 @@ func TestShellOnACluster(t *testing.T) {
 	if r := runNetwork(t, om, "sh", "bucket", "path", "nope"); r.code != 255 || !strings.HasPrefix(r.err, "BUCKET_NOT_FOUND ") {
 		t.Error(r)
 	}
+	versioned := client.BucketRef{Volume: "vol1", Bucket: "bucket1"}
+	if _, err := store.Client().SetBucket(t.Context(), versioned, client.BucketChange{Versioning: "Enabled"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	must(t, om, "sh", "key", "put", "vol1/bucket1/dir/big", file)
+	must(t, om, "sh", "key", "delete", "vol1/bucket1/dir/big") // leaves two versions and a marker
 	must(t, om, "sh", "volume", "delete", "-r", "-y", "vol1")
 	if list := must(t, om, "sh", "volume", "list"); list != "[]\n" {
 		t.Error(list)

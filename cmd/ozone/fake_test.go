@@ -299,6 +299,12 @@ func (f *fakeCluster) ListObjects(_ context.Context, ref client.BucketRef, o cli
 	return l, nil
 }
 
+// ListVersions has the null version of each key: the fake keeps no others.
+func (f *fakeCluster) ListVersions(ctx context.Context, ref client.BucketRef, o client.VersionListOptions) (client.VersionListing, error) {
+	l, err := f.ListObjects(ctx, ref, client.ListOptions{Prefix: o.Prefix, After: o.AfterKey, Limit: o.Limit})
+	return client.VersionListing{Versions: l.Objects, Truncated: l.Truncated, NextKey: l.Next, NextVersion: "null"}, err
+}
+
 func (f *fakeCluster) DeleteObjects(_ context.Context, ref client.BucketRef, doomed []client.DeleteKey, _ string) ([]client.DeleteResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

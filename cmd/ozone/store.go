@@ -28,6 +28,7 @@ type keys interface {
 	GetObject(ctx context.Context, ref client.KeyRef, expectedOwner string) (client.Object, error)
 	ReadObject(ctx context.Context, o client.Object, off, n int64) client.Reader
 	ListObjects(ctx context.Context, ref client.BucketRef, o client.ListOptions) (client.Listing, error)
+	ListVersions(ctx context.Context, ref client.BucketRef, o client.VersionListOptions) (client.VersionListing, error)
 	DeleteObjects(ctx context.Context, ref client.BucketRef, keys []client.DeleteKey, expectedOwner string) ([]client.DeleteResult, error)
 	CopyObject(ctx context.Context, src, dst client.KeyRef, o client.CopyOptions) (client.Object, error)
 	RenameObject(ctx context.Context, ref client.KeyRef, to string) error
