@@ -230,6 +230,7 @@ func (c *Cluster) startGateway() error {
 		"ozone.s3g.http-address": net.JoinHostPort(c.opts.Host, strconv.Itoa(c.opts.S3Port)),
 	}, map[string]string{
 		"ozone.s3g.webadmin.http-address": net.JoinHostPort(c.opts.Host, "0"),
+		"ozone.s3g.https-address":         net.JoinHostPort(c.opts.Host, "9879"),
 		"ozone.s3g.sse.key.file":          keyFile,
 	})
 	if err != nil {
