@@ -18,6 +18,9 @@ func (g *gateway) authenticate(r *request) (err error) {
 	if r.Auth, err = sigv4.Parse(r.Request, r.Start); err != nil {
 		return err
 	}
+	if v2 := r.Auth.Kind == sigv4.HeaderV2 || r.Auth.Kind == sigv4.QueryV2; v2 && !g.cfg.SigV2 {
+		return s3err.AuthorizationV2Refused
+	}
 	if g.cfg.Secure {
 		if err := g.verify(r); err != nil {
 			return err
@@ -36,13 +39,8 @@ func (g *gateway) authenticate(r *request) (err error) {
 // verify holds the signature against the user's secret. The order is AWS's: what is
 // malformed, then time, then the access key, then the signature, then the body.
 func (g *gateway) verify(r *request) error {
-	switch r.Auth.Kind {
-	case sigv4.Anonymous: // may do what everybody may
+	if r.Auth.Kind == sigv4.Anonymous { // may do what everybody may
 		return nil
-	case sigv4.HeaderV2, sigv4.QueryV2:
-		if !g.cfg.SigV2 {
-			return s3err.AuthorizationV2Refused
-		}
 	}
 	if hash := r.Auth.PayloadHash; hash != "" { // version 2 has none
 		if err := payload.CheckHash(hash); err != nil {
@@ -69,7 +67,7 @@ func (g *gateway) verify(r *request) error {
 
 // callerSecret is the secret of who says to have signed r.
 func (g *gateway) callerSecret(r *request) (string, error) {
-	secret, err := g.secrets.get(r.Context(), r.Auth.AccessKey)
+	secret, err := g.secrets.get(r.Context(), text(r.Auth.AccessKey))
 	if errors.Is(err, ozerr.UserNotFound) {
 		return "", s3err.InvalidAccessKeyID.WithField("AWSAccessKeyId", r.Auth.AccessKey)
 	}

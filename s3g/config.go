@@ -25,7 +25,7 @@ type Config struct {
 	// Secure: requests must be signed by a user. Otherwise any access key is taken, none
 	// as well, and nothing is kept from anybody: open mode.
 	Secure bool
-	// SigV2: signatures of version 2 are taken, in secure mode.
+	// SigV2: requests signed with version 2 are taken.
 	SigV2 bool
 	// Domains under which a bucket is the first part of the host name. A host
 	// under none of them is addressed in path style.

@@ -77,6 +77,9 @@ func (g *gateway) authenticateForm(r *request, f *form.Form) (err error) {
 	if r.Auth, err = sigv4.ParseForm(f.Value); err != nil {
 		return err
 	}
+	if r.Auth.Kind == sigv4.FormV2 && !g.cfg.SigV2 {
+		return s3err.AuthorizationV2Refused
+	}
 	if g.cfg.Secure {
 		if err := g.verifyForm(r, f); err != nil {
 			return err
@@ -88,11 +91,8 @@ func (g *gateway) authenticateForm(r *request, f *form.Form) (err error) {
 
 // verifyForm holds the policy's signature against the user's secret.
 func (g *gateway) verifyForm(r *request, f *form.Form) error {
-	switch {
-	case r.Auth.Kind == sigv4.Anonymous: // may do what everybody may
+	if r.Auth.Kind == sigv4.Anonymous { // may do what everybody may
 		return nil
-	case r.Auth.Kind == sigv4.FormV2 && !g.cfg.SigV2:
-		return s3err.AuthorizationV2Refused
 	}
 	if token := f.Value("x-amz-security-token"); token != "" { // we issue none
 		return s3err.InvalidToken.WithField("Token-0", token)

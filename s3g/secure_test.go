@@ -155,6 +155,11 @@ func TestSecureDetails(t *testing.T) {
 	req.URL.RawQuery += "&x-amz-meta-smuggled=1"
 	wants("v2 presigned, header added", req, 403, "SignatureDoesNotMatch", "x-amz-meta-smuggled:1")
 
+	// Bytes that are not UTF-8 are told, not tripped over.
+	wants("latin-1 in a signed header", alice.request(t, "PUT", url+"/bucket/latin", "", set("X-Amz-Meta-A", "caf\xe9")), 200, "", "")
+	wants("latin-1, forged", signer{"alice", "x"}.request(t, "GET", url+"/bucket/latin", "", set("X-Amz-Meta-A", "caf\xe9")), 403, "SignatureDoesNotMatch", "63 61 66 e9")
+	wants("latin-1 as access key", signer{"caf\xe9", "x"}.request(t, "GET", url+"/bucket/latin", "", nil), 403, "InvalidAccessKeyId", "")
+
 	// The owner is told by display name.
 	if _, err := cluster.Client().SetUser(t.Context(), client.UserChange{Name: "carol", DisplayName: aws.String("Carol <C>")}); err != nil {
 		t.Fatal(err)
@@ -182,6 +187,17 @@ func TestSigV2Off(t *testing.T) {
 	}
 	if status, _, body := answer(t, signer{"alice", secret}.request(t, "GET", url+"/", "", nil)); status != 200 {
 		t.Errorf("version 4: %d %s", status, body)
+	}
+	_, open := serve(t, func(c *s3g.Config) { c.SigV2 = false })
+	req, err := http.NewRequestWithContext(t.Context(), "GET", open, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v2.V2(req); req.Header.Get("Authorization") == "" {
+		t.Fatal("not signed")
+	}
+	if status, code, body := answer(t, req); status != 400 || code != "InvalidRequest" {
+		t.Errorf("open mode: %d %s", status, body)
 	}
 }
 
