@@ -223,8 +223,18 @@ func (g *gateway) newRouter() *mux.Router {
 		m.NewRoute().Name(row.op).MatcherFunc(match).Methods(row.method).Handler(row.serve(g))
 	}
 	m.MethodNotAllowedHandler = g.respond(func(*request) error { return s3err.MethodNotAllowed })
-	m.NotFoundHandler = g.respond(func(r *request) error { return notImplemented(r.Method + " " + r.target.sub) })
+	m.NotFoundHandler = g.respond(g.noSuchRow)
 	return m
+}
+
+// noSuchRow is the answer where no row has the level and sub-resource of r, whatever the
+// method.
+func (g *gateway) noSuchRow(r *request) error {
+	ofBuckets := func(row row) bool { return row.level == bucket && row.sub == r.target.sub && row.handle != nil }
+	if r.target.level == object && slices.ContainsFunc(g.rows, ofBuckets) {
+		return s3err.InvalidRequest.Withf("There is no such thing as the ?%s sub-resource for a key", r.target.sub)
+	}
+	return notImplemented(r.Method + " " + r.target.sub)
 }
 
 type requestKey struct{}

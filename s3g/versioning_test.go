@@ -188,6 +188,7 @@ func TestListVersions(t *testing.T) {
 	}
 	script(t, url, []step{
 		{do: "GET /bucket?versions", status: 404, has: code("NoSuchBucket")},
+		{do: "GET /bucket/k?versions", status: 400, has: []string{"<Code>InvalidRequest</Code><Message>There is no such thing as the ?versions sub-resource for a key"}},
 		{do: "PUT /bucket", status: 200},
 		{do: "GET /bucket?versions", status: 200, has: []string{"<ListVersionsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name><Prefix></Prefix><KeyMarker></KeyMarker><VersionIdMarker></VersionIdMarker><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated></ListVersionsResult>"}},
 		bad("max-keys=-1", "Argument maxKeys must be an integer between 0 and 2147483647"),

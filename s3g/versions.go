@@ -84,10 +84,11 @@ func (g *gateway) lookup(r *request) (client.Object, error) {
 
 // markerError is the answer to who wants an object and finds a delete marker: without a
 // version id there is no object; with the marker's own there is something, but nothing
-// that can be done with it except to delete it.
+// that can be done with it except to delete it. Tags are asked of the marker itself in
+// either case, so AWS.
 func markerError(r *request, o *client.Object) error {
 	e := s3err.NoSuchKey.WithField("Key", r.Key)
-	if r.Query.Get("versionId") != "" {
+	if r.Query.Get("versionId") != "" || r.target.sub == "tagging" {
 		e = s3err.MethodNotAllowed.WithField("Method", r.Method).WithField("ResourceType", "DeleteMarker").
 			WithHeader("Allow", http.MethodDelete).
 			WithHeader("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
