@@ -155,8 +155,8 @@ func (x *expirer) page(tx *table.Txn, l *ompb.ListVersions, now time.Time) (*omp
 	if err := x.load(tx); err != nil {
 		return nil, err
 	}
-	prefix, any := x.config.VersionPrefix()
-	if !any {
+	prefix, some := x.config.VersionPrefix()
+	if !some {
 		return nil, nil
 	}
 	l.Prefix = prefix

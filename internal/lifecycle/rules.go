@@ -188,20 +188,20 @@ func (r *Rule) marker(v *Version, cal Calendar) Verdict {
 
 // VersionPrefix is the longest prefix that all versions have that some enabled rule may
 // act on; false: no rule is about versions.
-func (c *Config) VersionPrefix() (prefix string, any bool) {
+func (c *Config) VersionPrefix() (prefix string, some bool) {
 	for i := range c.Rules {
 		r := &c.Rules[i]
 		if !r.Enabled || r.ExpireDays == 0 && r.ExpireDate.IsZero() && r.ExpireDeleteMarker == nil && r.NoncurrentDays == 0 {
 			continue
 		}
-		if !any {
-			prefix, any = r.Filter.Prefix, true
+		if !some {
+			prefix, some = r.Filter.Prefix, true
 		}
 		for !strings.HasPrefix(r.Filter.Prefix, prefix) {
 			prefix = prefix[:len(prefix)-1]
 		}
 	}
-	return strings.ToValidUTF8(prefix, ""), any
+	return strings.ToValidUTF8(prefix, ""), some
 }
 
 // AsksTags says whether a verdict may depend on the tags of v.

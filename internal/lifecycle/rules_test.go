@@ -154,3 +154,24 @@ func TestDocument(t *testing.T) {
 		t.Error("no error for a broken document")
 	}
 }
+
+func TestVersionPrefix(t *testing.T) {
+	rule := func(prefix string) Rule { return Rule{Enabled: true, ExpireDays: 1, Filter: Filter{Prefix: prefix}} }
+	for _, c := range []struct {
+		rules []Rule
+		want  string
+		some  bool
+	}{
+		{nil, "", false},
+		{[]Rule{{Enabled: true, AbortUploadDays: 1}}, "", false},
+		{[]Rule{{ExpireDays: 1}}, "", false},
+		{[]Rule{rule("a/b")}, "a/b", true},
+		{[]Rule{rule("a/b"), rule("a/c"), {Enabled: true, AbortUploadDays: 1}}, "a/", true},
+		{[]Rule{rule("a/b"), {Enabled: true, NoncurrentDays: 1}}, "", true},
+		{[]Rule{rule("é"), rule("è")}, "", true}, // they share a byte, but no character
+	} {
+		if got, some := (&Config{Rules: c.rules}).VersionPrefix(); got != c.want || some != c.some {
+			t.Errorf("%v: %q %v, want %q %v", c.rules, got, some, c.want, c.some)
+		}
+	}
+}

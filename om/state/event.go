@@ -11,6 +11,9 @@ import (
 // MaxForget is how many events one request may forget.
 const MaxForget = 1000
 
+// maxNotifications bounds what one change can leave behind; AWS's.
+const maxNotifications = 100
+
 // notified is the notification configuration of the bucket a request is about, read once.
 type notified struct {
 	bucket uint64
@@ -81,7 +84,10 @@ func checkDocument(d *ompb.BucketDocument) error {
 	var err error
 	switch d.Kind {
 	case "notification":
-		_, err = notification.Decode(d.Content)
+		var c *notification.Config
+		if c, err = notification.Decode(d.Content); err == nil && len(c.Rules) > maxNotifications {
+			err = ozerr.New(ozerr.InvalidArgument, "%d notification rules, at most %d", len(c.Rules), maxNotifications)
+		}
 	case "lifecycle":
 		_, err = lifecycle.Decode(d.Content)
 	}

@@ -152,4 +152,5 @@ func TestBrokenDocuments(t *testing.T) {
 	for _, kind := range []string{"notification", "lifecycle"} {
 		m.wants(setDocument(t, "bkt", kind, []byte{0xFF}), ozerr.InvalidArgument)
 	}
+	m.wants(notify(t, "bkt", make([]notification.Rule, maxNotifications+1)...), ozerr.InvalidArgument)
 }
