@@ -21,7 +21,6 @@ type Case struct {
 	Name    string // Group/Operation/case
 	Modes   Mode   // where it can be asked
 	Differs string // why we knowingly answer otherwise than AWS; "" for as AWS does
-	Ozone   []string
 	Needs   Need
 	Run     func(c *Client)
 }
@@ -69,12 +68,6 @@ func (b *book) secure(name string, run func(c *Client)) *Case {
 // differs says why we answer otherwise than AWS.
 func (c *Case) differs(why string) *Case {
 	c.Differs = why
-	return c
-}
-
-// ozone says which cases of Ozone's smoketest/s3 it re-expresses.
-func (c *Case) ozone(ids string) *Case {
-	c.Ozone = append(c.Ozone, strings.Fields(ids)...)
 	return c
 }
 

@@ -23,7 +23,7 @@ func ozoneChapter(b *book) {
 		for _, tc := range group {
 			op, name, ok := strings.Cut(tc.name, "/")
 			if !ok {
-				op, name = "other", tc.name
+				op, name = "more", tc.name
 			}
 			b.op("Ozone/" + op)
 			b.add(name, func(c *Client) { tc.run(c.t.(*testing.T), c) }).modes(Open | Secure | Anonymous)
