@@ -91,7 +91,7 @@ func checkListedChecksums(u *ompb.UploadInfo, listed []*ompb.Part) error {
 // pick returns the stored parts that are listed, in order. Both lists are sorted.
 func pick(stored []*ompb.PartInfo, listed []*ompb.Part) ([]*ompb.PartInfo, error) {
 	out := make([]*ompb.PartInfo, 0, len(listed))
-	for i, want := range listed {
+	for _, want := range listed {
 		for len(stored) > 0 && stored[0].Number < want.Number {
 			stored = stored[1:]
 		}
@@ -107,12 +107,20 @@ func pick(stored []*ompb.PartInfo, listed []*ompb.Part) ([]*ompb.PartInfo, error
 				return nil, ozerr.New(ozerr.InvalidPart, "part %d has another %s checksum", want.Number, sum.Algorithm)
 			}
 		}
-		if p.Size < MinPartSize && i < len(listed)-1 {
-			return nil, ozerr.New(ozerr.EntityTooSmall, "part %d has %d bytes, all but the last need %d", p.Number, p.Size, MinPartSize)
-		}
 		out = append(out, p)
 	}
-	return out, nil
+	return out, checkPartSizes(out)
+}
+
+// checkPartSizes: as in AWS, parts that are not there are told before parts that are too
+// small.
+func checkPartSizes(parts []*ompb.PartInfo) error {
+	for _, p := range parts[:len(parts)-1] {
+		if p.Size < MinPartSize {
+			return ozerr.New(ozerr.EntityTooSmall, "part %d has %d bytes, all but the last need %d", p.Number, p.Size, MinPartSize)
+		}
+	}
+	return nil
 }
 
 // assemble makes the key of its parts.

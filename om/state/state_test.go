@@ -299,6 +299,9 @@ func TestCompleteUploadRefuses(t *testing.T) {
 	m.wants(complete("bkt", "k", id, at(0, 0)...), ozerr.InvalidPartOrder)
 	m.wants(complete("bkt", "k", id, at(0, 1, 2)...), ozerr.EntityTooSmall)
 	m.wants(complete("bkt", "k", id, &ompb.Part{Number: 4}), ozerr.InvalidPart)
+	small := at(0, 1, 2)
+	small[2].Etag = "x"
+	m.wants(complete("bkt", "k", id, small...), ozerr.InvalidPart)
 	bad := at(0, 2)
 	bad[1].Etag = "x"
 	m.wants(complete("bkt", "k", id, bad...), ozerr.InvalidPart)

@@ -48,3 +48,25 @@ func check(t *testing.T, r *http.Request) {
 		t.Fatalf("verified: %+v", a)
 	}
 }
+
+// FuzzForm does the same with the fields of POST forms.
+func FuzzForm(f *testing.F) {
+	f.Add("p", "AWS4-HMAC-SHA256", "AKIA/20151229/us-east-1/s3/aws4_request", "20151229T000000Z", "00", "", "")
+	f.Add("p", "", "", "", "", "AKIA", "c2ln")
+	f.Fuzz(func(t *testing.T, policy, algorithm, credential, date, signature, key, signatureV2 string) {
+		fields := map[string]string{
+			"policy": policy, "x-amz-algorithm": algorithm, "x-amz-credential": credential, "x-amz-date": date,
+			"x-amz-signature": signature, "awsaccesskeyid": key, "signature": signatureV2,
+		}
+		a, err := sigv4.ParseForm(func(name string) string { return fields[name] })
+		if err != nil {
+			if code(err) == err.Error() {
+				t.Fatalf("no S3 error: %v", err)
+			}
+			return
+		}
+		if err := a.VerifyForm(policy, "a secret that is not guessed"); err == nil {
+			t.Fatalf("verified: %+v", a)
+		}
+	})
+}
