@@ -21,9 +21,6 @@ func (g *gateway) deleteObject(w http.ResponseWriter, r *request) error {
 	if key.Condition, err = deleteCondition(r.Header); err != nil {
 		return err
 	}
-	if err := g.checkBypass(r); err != nil {
-		return err
-	}
 	results, err := g.objects.DeleteObjects(r.Context(), r.bucketRef(), []client.DeleteKey{key}, r.expectedOwner())
 	if err != nil {
 		return err

@@ -165,20 +165,6 @@ func readRetention(r *request) (*client.Retention, error) {
 	return &client.Retention{Mode: doc.Mode, Until: until}, nil
 }
 
-// checkBypass refuses DELETE with the bypass header where nothing can be locked, as AWS
-// does; DeleteObjects takes it everywhere.
-func (g *gateway) checkBypass(r *request) error {
-	const name = "x-amz-bypass-governance-retention"
-	if r.Header.Get(name) == "" {
-		return nil
-	}
-	b, err := g.bucketOf(r)
-	if err == nil && b.ObjectLock == nil {
-		err = s3err.InvalidArgument.With(name+" is only applicable to Object Lock enabled buckets.").WithField("ArgumentName", name)
-	}
-	return err
-}
-
 // getObjectLegalHold answers GET ?legal-hold.
 func (g *gateway) getObjectLegalHold(w http.ResponseWriter, r *request) error {
 	o, err := g.lookupLocked(r)
