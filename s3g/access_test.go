@@ -413,6 +413,9 @@ func TestObjectOwnership(t *testing.T) {
 	w.ok("alice", "PUT /bucket?ownershipControls", controls("BucketOwnerPreferred"))
 	w.ok("bob", "PUT /bucket/alices", "x", "x-amz-acl", "bucket-owner-full-control")
 	w.denied("bob", "GET /bucket/alices", "")
+	if got := w.ok("alice", "GET /bucket?prefix=alices", ""); !strings.Contains(got, identity.CanonicalID("alice")) {
+		t.Error(got)
+	}
 	if got := w.ok("alice", "GET /bucket/alices?acl", ""); between(got, "<ID>", "</ID>") != identity.CanonicalID("alice") {
 		t.Error(got)
 	}
@@ -424,6 +427,11 @@ func TestObjectOwnership(t *testing.T) {
 	}
 	w.ok("alice", "GET /bucket/private", "")
 	w.denied("bob", "GET /bucket/private", "")
+	for _, list := range []string{"?list-type=2&fetch-owner=true", "?versions"} {
+		if got := w.ok("alice", "GET /bucket"+list, ""); strings.Contains(got, identity.CanonicalID("bob")) {
+			t.Error(got)
+		}
+	}
 	w.fails("alice", "PUT /bucket?acl", "", 400, "AccessControlListNotSupported", "x-amz-acl", "public-read")
 	w.fails("alice", "PUT /bucket/k?acl", "", 404, "NoSuchKey", "x-amz-acl", "public-read")
 	w.fails("alice", "PUT /bucket/private?acl", grantXML("Group "+identity.AllUsers+" READ"), 400, "AccessControlListNotSupported")

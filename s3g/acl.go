@@ -33,10 +33,13 @@ func (g *gateway) getObjectACL(w http.ResponseWriter, r *request) error {
 
 // objectOwner is who owns an object: its writer, unless the bucket's ownership setting
 // made it another's when it was written, or makes everything the bucket owner's.
-func objectOwner(o *client.Object) string {
+func objectOwner(o *client.Object) string { return ownerIn(o.Bucket, o) }
+
+// ownerIn is objectOwner of an object in b, for those of listings, which don't say.
+func ownerIn(b client.Bucket, o *client.Object) string {
 	switch {
-	case o.Bucket.ObjectOwnership == access.BucketOwnerEnforced:
-		return o.Bucket.Owner
+	case b.ObjectOwnership == access.BucketOwnerEnforced:
+		return b.Owner
 	case o.ACL != nil && o.ACL.Owner != "":
 		return o.ACL.Owner
 	}

@@ -24,7 +24,11 @@ type listing struct {
 	encode func(string) string // of names, as encoding-type asks
 	typ    string              // encoding-type, "" or "url"
 	owners func(name string) s3xml.Owner
+	bucket client.Bucket // as it was authorised; empty in open mode, where owners are writers
 }
+
+// owner is whose object o is.
+func (l listing) owner(o *client.Object) s3xml.Owner { return l.owners(ownerIn(l.bucket, o)) }
 
 // parseListing reads the common parameters.
 func (g *gateway) parseListing(r *request) (listing, error) {
@@ -38,6 +42,9 @@ func (g *gateway) parseListing(r *request) (listing, error) {
 	}
 	l.Prefix, l.Delimiter = r.Query.Get("prefix"), r.Query.Get("delimiter")
 	l.ExpectedOwner = r.expectedOwner()
+	if r.bucket != nil {
+		l.bucket = *r.bucket
+	}
 	return l, nil
 }
 
@@ -183,7 +190,7 @@ func (l listing) contents(page client.Listing, owner bool) []s3xml.Contents {
 			out[i].ChecksumType = c.Type
 		}
 		if owner {
-			who := l.owners(o.Owner)
+			who := l.owner(o)
 			out[i].Owner = &who
 		}
 	}

@@ -73,7 +73,7 @@ func (g *gateway) fetchVersions(r *request, l listing, marker string) (client.Ve
 func (l listing) entry(o *client.Object) s3xml.VersionEntry {
 	e := s3xml.VersionEntry{
 		XMLName: xml.Name{Local: "Version"}, Key: l.encode(o.Key), VersionID: versionName(o.VersionID),
-		IsLatest: o.Latest, LastModified: o.Modified.Truncate(time.Second), Owner: l.owners(o.Owner),
+		IsLatest: o.Latest, LastModified: o.Modified.Truncate(time.Second), Owner: l.owner(o),
 	}
 	if o.DeleteMarker {
 		e.XMLName.Local = "DeleteMarker"

@@ -126,7 +126,7 @@ func checkPartSizes(parts []*ompb.PartInfo) error {
 // assemble makes the key of its parts.
 func assemble(u *upload, r *ompb.CompleteUpload, parts []*ompb.PartInfo) (*ompb.KeyInfo, error) {
 	k := &ompb.KeyInfo{
-		Key: u.key, Etag: multipartETag(parts), Owner: u.info.Owner, Meta: u.info.Meta, Replication: u.bucket.Replication,
+		Key: u.key, Etag: multipartETag(parts), Owner: first(u.info.Acl.GetOwner(), u.info.Owner), Meta: u.info.Meta, Replication: u.bucket.Replication,
 		Encryption: u.info.Encryption, Acl: u.info.Acl, Retention: u.info.Retention, LegalHold: u.info.LegalHold,
 		Parts: make([]*ompb.Part, 0, len(parts)), Blocks: make([]*commonpb.Block, 0, len(parts)),
 	}

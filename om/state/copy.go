@@ -33,7 +33,7 @@ func (c *call) copyKey(r *ompb.CopyKey) (*ompb.Response, error) {
 		return nil, err
 	}
 	k := &ompb.KeyInfo{
-		Key: r.Key, Size: src.Size, Etag: src.Etag, Owner: c.req.User, Checksums: src.Checksums,
+		Key: r.Key, Size: src.Size, Etag: src.Etag, Owner: first(r.Acl.GetOwner(), c.req.User), Checksums: src.Checksums,
 		Blocks: src.Blocks, Parts: src.Parts, Replication: src.Replication, Meta: copiedMeta(r, src.Meta),
 		Encryption: encryption, Acl: r.Acl, Retention: r.Retention, LegalHold: r.LegalHold,
 	}

@@ -66,7 +66,7 @@ func (c *call) commitKey(r *ompb.CommitKey) (*ompb.Response, error) {
 		return nil, err
 	}
 	k := &ompb.KeyInfo{
-		Key: r.Key, Size: r.Size, Etag: r.Etag, Owner: c.req.User, Meta: r.Meta,
+		Key: r.Key, Size: r.Size, Etag: r.Etag, Owner: first(r.Acl.GetOwner(), c.req.User), Meta: r.Meta,
 		Checksums: r.Checksums, Blocks: r.Blocks, Replication: r.Replication, Encryption: r.Encryption,
 		Acl: r.Acl, Retention: r.Retention, LegalHold: r.LegalHold,
 	}

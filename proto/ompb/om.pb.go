@@ -2352,7 +2352,7 @@ func (x *DefaultEncryption) GetBucketKey() bool {
 // grantees are canonical ids (identity.CanonicalID of a name).
 type ACL struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"` // "": the bucket's or key's owner
+	Owner         string                 `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"` // of a key that is written: whose it is. "": the writer's
 	Grants        []*Grant               `protobuf:"bytes,2,rep,name=grants,proto3" json:"grants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
