@@ -1,6 +1,7 @@
 package table
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -171,4 +172,43 @@ func TestBarrierFailsForGood(t *testing.T) {
 		}
 		closed(t, db)
 	}
+}
+
+// TestCrashWhileALogIsMade: badger makes a file and then gives it its size. A crash in
+// between leaves an empty log, which badger itself refuses to open.
+func TestCrashWhileALogIsMade(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir)
+	apply(t, db, 5, 2)
+	if _, _, err := db.Barrier(); err != nil {
+		t.Fatal(err)
+	}
+	crashed := t.TempDir()
+	for _, name := range []string{"00001.mem", "MANIFEST", markerName} {
+		if err := os.WriteFile(filepath.Join(crashed, name), file(t, dir, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed(t, db)
+	empty := filepath.Join(crashed, "00002.mem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db = open(t, crashed)
+	if at, _ := db.Applied(); at != 5 {
+		t.Errorf("applied is %d", at)
+	}
+	apply(t, db, 10, 2)
+	// Nobody else's files are touched: here the log is the open database's.
+	later := filepath.Join(crashed, "00009.mem")
+	if err := os.WriteFile(later, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(crashed, small()); !errors.Is(err, ErrLocked) {
+		t.Errorf("open twice: %v", err)
+	}
+	if _, err := os.Stat(later); err != nil {
+		t.Error(err)
+	}
+	closed(t, db)
 }

@@ -39,7 +39,7 @@ type DB struct {
 }
 
 // Open opens or creates the database in dir, completes or undoes an interrupted
-// Replace, verifies the tables, and goes back to the durable marker: Applied is then
+// Replace, removes empty logs, verifies the tables, and goes back to the durable marker: Applied is then
 // the marker's position (0 if there never was a Barrier), and the log must be replayed
 // from there.
 func Open(dir string, o Options) (*DB, error) {
@@ -53,6 +53,11 @@ func Open(dir string, o Options) (*DB, error) {
 	options := badgerOptions(dir, o)
 	if err := verifyTables(dir, options); err != nil {
 		return nil, openError(dir, err)
+	}
+	if !o.ReadOnly {
+		if err := removeEmptyLogs(dir); err != nil {
+			return nil, openError(dir, err)
+		}
 	}
 	b, err := badger.OpenManaged(options)
 	if err != nil {
