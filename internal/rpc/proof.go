@@ -71,6 +71,25 @@ func proveServer(nc net.Conn, key []byte) error {
 	return err
 }
 
+// greetOpen exchanges prefaces as a server without a key. A client that wants a proof
+// is told that there is none, by our preface, before the connection ends.
+func greetOpen(nc net.Conn, timeout time.Duration) error {
+	if err := nc.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	if _, err := nc.Write(preface(modeOpen)); err != nil {
+		return err
+	}
+	err := expectPreface(nc, modeOpen)
+	if errors.Is(err, ozerr.AdminKeyRefused) {
+		linger(nc)
+	}
+	if err != nil {
+		return err
+	}
+	return nc.SetDeadline(time.Time{})
+}
+
 // linger waits for a refused peer to end the connection: what it has sent and nobody
 // read would otherwise reset the connection under what it is to read.
 func linger(nc net.Conn) {

@@ -21,12 +21,16 @@ type serverConn struct {
 // run lets the client prove itself, if it has to, and serves it until the link ends.
 func (sc *serverConn) run() error {
 	s := sc.server
+	var err error
 	if s.Key != nil {
-		if err := proveServer(sc.conn, s.Key); err != nil {
-			return err
-		}
-		sc.greeted = true
+		err = proveServer(sc.conn, s.Key)
+	} else {
+		err = greetOpen(sc.conn, min(proofTimeout, s.Idle))
 	}
+	if err != nil {
+		return err
+	}
+	sc.greeted = true
 	s.wg.Go(sc.writeLoop)
 	s.wg.Go(func() { sc.watch(s.Idle/2, s.Idle/2, false) })
 	return sc.readLoop()
