@@ -1,8 +1,9 @@
 package s3g_test
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
 	"strings"
 	"testing"
 )
@@ -55,8 +56,8 @@ func TestGetObjectAttributesParts(t *testing.T) {
 		for i, n := range []string{"1", "3", "7"} {
 			doc += "<Part><PartNumber>" + n + "</PartNumber><ETag>" + etags[i] + "</ETag>"
 			if key == "summed" {
-				sum := sha256.Sum256([]byte([]string{big, big, "end"}[i]))
-				doc += "<ChecksumSHA256>" + base64.StdEncoding.EncodeToString(sum[:]) + "</ChecksumSHA256>"
+				sum := crc32.ChecksumIEEE([]byte([]string{big, big, "end"}[i]))
+				doc += "<ChecksumCRC32>" + base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum)) + "</ChecksumCRC32>"
 			}
 			doc += "</Part>"
 		}
