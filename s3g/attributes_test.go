@@ -22,7 +22,7 @@ func TestGetObjectAttributes(t *testing.T) {
 		{do: "PUT /bucket/k", status: 200},
 		get(200, ns+"<ETag>d41d8cd98f00b204e9800998ecf8427e</ETag></GetObjectAttributesResponse>", "X-Amz-Object-Attributes", "ETag"),
 		get(200, ns+"<StorageClass>STANDARD</StorageClass><ObjectSize>0</ObjectSize></GetObjectAttributesResponse>", "X-Amz-Object-Attributes", "ObjectSize, StorageClass"),
-		get(200, "<ETag>d41d8cd98f00b204e9800998ecf8427e</ETag><StorageClass>STANDARD</StorageClass><ObjectSize>0</ObjectSize>", "X-Amz-Object-Attributes", allAttributes),
+		get(200, "<ETag>d41d8cd98f00b204e9800998ecf8427e</ETag><Checksum><ChecksumCRC64NVME>AAAAAAAAAAA=</ChecksumCRC64NVME><ChecksumType>FULL_OBJECT</ChecksumType></Checksum><StorageClass>STANDARD</StorageClass><ObjectSize>0</ObjectSize>", "X-Amz-Object-Attributes", allAttributes),
 		get(200, "<ETag>d41d8cd98f00b204e9800998ecf8427e</ETag><ObjectSize>0</ObjectSize>", "X-Amz-Object-Attributes", "ETag", "X-Amz-Object-Attributes", "ObjectSize"),
 		get(400, "<Code>InvalidRequest</Code>"),
 		get(400, "<Code>InvalidRequest</Code>", "X-Amz-Object-Attributes", ""),

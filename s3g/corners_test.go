@@ -136,6 +136,32 @@ func created(t testing.TB, url string, header ...string) string {
 	return doc.UploadID
 }
 
+// An object whose writer names no checksum has AWS's default one, and no other.
+func TestDefaultChecksum(t *testing.T) {
+	_, url := serve(t, nil)
+	ask(t, "PUT", url+"/bucket", "")
+	const crc64, kind = "X-Amz-Checksum-Crc64nvme", "X-Amz-Checksum-Type"
+	check := func(what string, h http.Header, want string) {
+		t.Helper()
+		if h.Get(crc64) != want || want != "" && h.Get(kind) != "FULL_OBJECT" {
+			t.Errorf("%s: %v, want %q", what, h, want)
+		}
+	}
+	h, _ := expect(t, "PUT", url+"/bucket/k", "123456789", 200, "")
+	check("PUT", h, "rosUhgp5mIg=") // CRC-64/NVME's check value, ae8b14860a799888
+	h, _ = expect(t, "GET", url+"/bucket/k", "", 200, "")
+	check("GET", h, "")
+	h, _ = expect(t, "GET", url+"/bucket/k", "", 200, "", "x-amz-checksum-mode", "ENABLED")
+	check("GET with checksums", h, "rosUhgp5mIg=")
+	h, _ = expect(t, "GET", url+"/bucket/k", "", 206, "", "x-amz-checksum-mode", "ENABLED", "Range", "bytes=0-1")
+	check("a range", h, "")
+	h, _ = expect(t, "PUT", url+"/bucket/k", "hello", 200, "", "x-amz-checksum-crc32", "NhCmhg==")
+	check("with one of its own", h, "")
+	postForm(t, url+"/bucket", "123456789", "key", "posted")
+	h, _ = expect(t, "HEAD", url+"/bucket/posted", "", 200, "", "x-amz-checksum-mode", "ENABLED")
+	check("POST", h, "rosUhgp5mIg=")
+}
+
 // A name of a checksum without one is refused, except in presigned URLs.
 func TestSDKChecksum(t *testing.T) {
 	_, url := serve(t, nil)

@@ -14,6 +14,8 @@ const (
 	maxObject = 5 << 40
 	// maxPart is the largest part of an upload, copied or sent: AWS's 5 GiB.
 	maxPart = 5 << 30
+	// defaultChecksum is what an object of one PUT gets whose writer names none, as on AWS.
+	defaultChecksum = "CRC64NVME"
 	// lookFirst is the size from which a body is worth finding out first whether
 	// its bucket is there; below, the commit says so soon enough.
 	lookFirst = 1 << 20
@@ -53,6 +55,9 @@ func (g *gateway) storeObject(h http.Header, r *request, limits payload.Options)
 	sealing, err := g.newSealing(r)
 	if err != nil {
 		return client.Object{}, err
+	}
+	if limits.Algorithm == "" {
+		limits.Algorithm = defaultChecksum
 	}
 	body, err := r.openBody(limits)
 	if err != nil {

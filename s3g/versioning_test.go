@@ -207,7 +207,7 @@ func TestListVersions(t *testing.T) {
 		{do: "GET /bucket?versions&max-keys=2", status: 200, has: []string{
 			"<NextKeyMarker>a</NextKeyMarker><NextVersionIdMarker>$A2</NextVersionIdMarker><MaxKeys>2</MaxKeys><IsTruncated>true</IsTruncated>",
 			"<DeleteMarker><Key>a</Key><VersionId>$A3</VersionId><IsLatest>true</IsLatest><LastModified>", "</LastModified><Owner><ID>", "</ID><DisplayName>", "</DisplayName></Owner></DeleteMarker>",
-			"<Version><Key>a</Key><VersionId>$A2</VersionId><IsLatest>false</IsLatest><LastModified>", "</LastModified><ETag>&quot;c81e728d9d4c2f636f067f89cc14862c&quot;</ETag><Size>1</Size><Owner><ID>",
+			"<Version><Key>a</Key><VersionId>$A2</VersionId><IsLatest>false</IsLatest><LastModified>", "</LastModified><ETag>&quot;c81e728d9d4c2f636f067f89cc14862c&quot;</ETag><ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>1</Size><Owner><ID>",
 			"</Owner><StorageClass>STANDARD</StorageClass></Version></ListVersionsResult>"}},
 		{do: "GET /bucket?versions&max-keys=1&key-marker=a&version-id-marker=$A2", status: 200, has: []string{
 			"<KeyMarker>a</KeyMarker><VersionIdMarker>$A2</VersionIdMarker>", "<Version><Key>a</Key><VersionId>$A1</VersionId>"}},
