@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,7 +30,7 @@ type containers struct {
 	endpoint  string
 }
 
-func startContainers(t *testing.T) *containers {
+func startContainers(t *testing.T, conf map[string]string, mounts ...testcontainers.ContainerMount) *containers {
 	t.Helper()
 	t.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
 	t.Setenv("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
@@ -49,11 +50,15 @@ func startContainers(t *testing.T) *containers {
 			"OZONE-SITE.XML_hdds.datanode.dir":             "/data/hdds",
 			"OZONE-SITE.XML_hdds.heartbeat.interval":       "500ms",
 			"OZONE-SITE.XML_ozone.scm.stale.node.interval": "5s",
+			"OZONE_SSE_KEYS": "k1:" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
+		}
+		for key, value := range conf {
+			env["OZONE-SITE.XML_"+key] = value
 		}
 		ctr, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
 			Started: true,
 			ContainerRequest: testcontainers.ContainerRequest{
-				Image: image, Cmd: []string{program}, Env: env, ExposedPorts: ports, Hostname: name,
+				Image: image, Cmd: []string{program}, Env: env, ExposedPorts: ports, Hostname: name, Mounts: mounts,
 				Networks: []string{network.Name}, NetworkAliases: map[string][]string{network.Name: {name}},
 				ConfigModifier: func(cfg *container.Config) {
 					cfg.Healthcheck = &container.HealthConfig{Test: []string{"CMD", program, "healthcheck"}, Interval: 500 * time.Millisecond, Retries: 60}
@@ -131,10 +136,10 @@ func TestContainers(t *testing.T) {
 	if os.Getenv("MINI_OZONE_NO_DOCKER") != "" {
 		t.Skip("SKIPPED VISIBLY: MINI_OZONE_NO_DOCKER is set")
 	}
-	c := startContainers(t)
-	t.Run("clients", func(t *testing.T) { runClients(t, c.endpoint) })
+	c := startContainers(t, nil)
+	t.Run("clients", func(t *testing.T) { runClients(t, open(c.endpoint)) })
 	t.Run("S3 cases", func(t *testing.T) {
-		s3gtest.Run(t, s3gtest.Target{URL: c.endpoint, AccessKey: "s3cases", SecretKey: "any"})
+		s3gtest.Run(t, s3gtest.Target{URL: c.endpoint, AccessKey: "s3cases", SecretKey: "any", Has: s3gtest.EncryptionKey})
 	})
 
 	s3 := &plainS3{endpoint: c.endpoint, http: &http.Client{Timeout: requestTimeout}}
@@ -179,10 +184,13 @@ func TestContainers(t *testing.T) {
 }
 
 // runClients runs every real client against an endpoint.
-func runClients(t *testing.T, endpoint string) {
+func runClients(t *testing.T, ep clients.Endpoint) {
 	for _, c := range clients.All() {
-		t.Run(c.Name, func(t *testing.T) {
-			c.Run(t, clients.Endpoint{URL: endpoint, AccessKey: "thisisakey", SecretKey: "any-secret"})
-		})
+		t.Run(c.Name, func(t *testing.T) { c.Run(t, ep) })
 	}
+}
+
+// open is an endpoint that takes any keys.
+func open(url string) clients.Endpoint {
+	return clients.Endpoint{URL: url, AccessKey: "thisisakey", SecretKey: "any-secret"}
 }

@@ -101,9 +101,9 @@ func TestLocalRun(t *testing.T) {
 	dir := t.TempDir()
 	l := startLocal(t, dir)
 	t.Logf("ready after %v", l.took)
-	t.Run("clients", func(t *testing.T) { runClients(t, l.endpoint) })
+	t.Run("clients", func(t *testing.T) { runClients(t, open(l.endpoint)) })
 	t.Run("S3 cases", func(t *testing.T) {
-		s3gtest.Run(t, s3gtest.Target{URL: l.endpoint, AccessKey: "s3cases", SecretKey: "any"})
+		s3gtest.Run(t, s3gtest.Target{URL: l.endpoint, AccessKey: "s3cases", SecretKey: "any", Has: s3gtest.EncryptionKey})
 	})
 	t.Run("shell", func(t *testing.T) { shell(t, l.om) })
 

@@ -89,6 +89,44 @@ for version in ("s3v4", "s3"):
     assert urllib.request.urlopen(request).status == 200
 assert ok(s3.get_object(Bucket=bucket, Key="presigned"))["Body"].read() == b"hello"
 
+# a browser's form, both signature versions
+boundary = uuid.uuid4().hex
+for version in ("s3v4", "s3"):
+    signer = boto3.client("s3", endpoint_url=url, config=Config(signature_version=version))
+    post = signer.generate_presigned_post(bucket, "form/${filename}", Conditions=[["content-length-range", 1, 100]], ExpiresIn=60)
+    form = "".join('--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (boundary, k, v) for k, v in post["fields"].items())
+    form += '--%s\r\nContent-Disposition: form-data; name="file"; filename="%s.txt"\r\n\r\nfrom a form\r\n--%s--\r\n' % (boundary, version, boundary)
+    request = urllib.request.Request(post["url"], data=form.encode(), method="POST", headers={"Content-Type": "multipart/form-data; boundary=" + boundary})
+    assert urllib.request.urlopen(request).status == 204
+    assert ok(s3.get_object(Bucket=bucket, Key="form/%s.txt" % version))["Body"].read() == b"from a form"
+
+# versions, markers, locks, customers' keys, in a bucket of their own
+locked = bucket + "-locked"
+ok(s3.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True))
+old = ok(s3.put_object(Bucket=locked, Key="k", Body=b"old"))["VersionId"]
+new = ok(s3.put_object(Bucket=locked, Key="k", Body=b"new", Tagging="a=1"))["VersionId"]
+assert ok(s3.get_object(Bucket=locked, Key="k", VersionId=old))["Body"].read() == b"old"
+assert ok(s3.get_object_tagging(Bucket=locked, Key="k", VersionId=new))["TagSet"] == [{"Key": "a", "Value": "1"}]
+marker = ok(s3.delete_object(Bucket=locked, Key="k"), 204)
+assert marker["DeleteMarker"]
+r = ok(s3.list_object_versions(Bucket=locked))
+assert [v["VersionId"] for v in r["Versions"]] == [new, old] and len(r["DeleteMarkers"]) == 1
+ok(s3.put_object_legal_hold(Bucket=locked, Key="k", VersionId=old, LegalHold={"Status": "ON"}))
+fails("AccessDenied", s3.delete_object, Bucket=locked, Key="k", VersionId=old)
+ok(s3.put_object_legal_hold(Bucket=locked, Key="k", VersionId=old, LegalHold={"Status": "OFF"}))
+sse = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": b"k" * 32}
+ok(s3.put_object(Bucket=locked, Key="secret", Body=body, **sse))
+assert ok(s3.get_object(Bucket=locked, Key="secret", **sse))["Body"].read() == body
+fails("InvalidRequest", s3.get_object, Bucket=locked, Key="secret")
+ok(s3.put_bucket_lifecycle_configuration(Bucket=locked, LifecycleConfiguration={"Rules": [
+    {"ID": "r", "Filter": {"Prefix": "x/"}, "Status": "Enabled", "NoncurrentVersionExpiration": {"NoncurrentDays": 3}}]}))
+assert ok(s3.get_bucket_lifecycle_configuration(Bucket=locked))["Rules"][0]["ID"] == "r"
+everything = [{"Key": v["Key"], "VersionId": v["VersionId"]} for page in s3.get_paginator("list_object_versions").paginate(Bucket=locked, PaginationConfig={"PageSize": 1})
+              for v in page.get("Versions", []) + page.get("DeleteMarkers", [])]
+assert len(everything) == 4, everything
+assert "Errors" not in ok(s3.delete_objects(Bucket=locked, Delete={"Objects": everything}))
+ok(s3.delete_bucket(Bucket=locked), 204)
+
 # multi-delete, then the bucket
 r = ok(s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": k} for k in keys] + [{"Key": "missing"}], "Quiet": False}))
 assert len(r["Deleted"]) == 26 and "Errors" not in r

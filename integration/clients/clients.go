@@ -39,6 +39,7 @@ func All() []Client {
 		{"s3cmd", S3cmd},
 		{"rclone", Rclone},
 		{"s3fs", S3FS},
+		{"restic", Restic},
 		{"goofys", Goofys},
 	}
 }

@@ -61,6 +61,24 @@ func Rclone(t *testing.T, ep Endpoint) {
 	c.run("rclone", "purge", "ozone:rclone-bucket")
 }
 
+// Restic keeps a backup of a tree, checks it and brings it back.
+func Restic(t *testing.T, ep Endpoint) {
+	require(t, "restic")
+	c := newCommand(t, ep)
+	c.env = append(c.env, "RESTIC_PASSWORD=password", "RESTIC_REPOSITORY=s3:"+ep.URL+"/restic-bucket/backups")
+	src := filepath.Join(c.dir, "tree")
+	makeTree(t, src)
+	c.file("tree/big", 20<<20)
+	c.run("restic", "--no-cache", "init")
+	c.run("restic", "--no-cache", "backup", src)
+	c.run("restic", "--no-cache", "backup", src)
+	wantIn(t, c.run("restic", "--no-cache", "check", "--read-data"), "no errors were found")
+	back := filepath.Join(c.dir, "back")
+	c.run("restic", "--no-cache", "restore", "latest", "--target", back)
+	sameTrees(t, src, filepath.Join(back, src))
+	c.run("restic", "--no-cache", "forget", "--keep-last", "1", "--prune")
+}
+
 // S3FS mounts a bucket with s3fs and does file work in it.
 func S3FS(t *testing.T, ep Endpoint) {
 	require(t, "s3fs")
