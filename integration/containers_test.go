@@ -50,7 +50,7 @@ func startContainers(t *testing.T, conf map[string]string, mounts ...testcontain
 			"OZONE-SITE.XML_hdds.datanode.dir":             "/data/hdds",
 			"OZONE-SITE.XML_hdds.heartbeat.interval":       "500ms",
 			"OZONE-SITE.XML_ozone.scm.stale.node.interval": "5s",
-			"OZONE_SSE_KEYS": "k1:" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
+			"OZONE_SSE_KEYS":                               "k1:" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
 		}
 		for key, value := range conf {
 			env["OZONE-SITE.XML_"+key] = value

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"crypto/rand"
 	"io"
 	"os"
 	"os/exec"
@@ -63,7 +64,7 @@ func TestSecureContainers(t *testing.T) {
 	if os.Getenv("MINI_OZONE_NO_DOCKER") != "" {
 		t.Skip("SKIPPED VISIBLY: MINI_OZONE_NO_DOCKER is set")
 	}
-	keys := "mini-ozone-test-keys-" + filepath.Base(t.TempDir()) + "-" + strings.ToLower(filepath.Base(filepath.Dir(t.TempDir())))
+	keys := "mini-ozone-test-keys-" + strings.ToLower(rand.Text())
 	t.Cleanup(func() { _ = exec.Command("docker", "volume", "rm", "-f", keys).Run() }) // after the containers
 	c := startContainers(t, map[string]string{
 		"ozone.security.enabled": "true", "ozone.admin.key.file": "/keys/admin.key",
