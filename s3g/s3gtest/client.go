@@ -1,7 +1,9 @@
-// Package s3gtest has S3 conformance cases that run against an endpoint: a
-// handler over a fake store, one process, or a cluster of containers. The cases
-// are those of Apache Ozone's own S3 suite, re-expressed, and what real clients
-// were seen to do.
+// Package s3gtest is a conformance suite of S3: cases named Group/Operation/case,
+// written from AWS's documentation, that run against any endpoint (Run), open or secure:
+// one process, a cluster of containers, anybody's. Requests are raw HTTP, signed here
+// (Signer), so that status, code, headers and XML can be checked as they are. Where we
+// knowingly answer otherwise than AWS a case says why (Case.Differs). Among them are the
+// cases of Apache Ozone's own suite (Smoketest) and what real clients were seen to do.
 package s3gtest
 
 import (
