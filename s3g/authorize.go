@@ -140,7 +140,7 @@ func (g *gateway) allowHeaders(r *request) error {
 }
 
 // allowSource decides whether the caller may read o, the source of a copy, or know that
-// it is missing; with tags, also those. missing is the error of looking it up.
+// it is missing; with tags, also those, and give them to the copy. missing is the error of looking it up.
 func (g *gateway) allowSource(r *request, src client.KeyRef, o *client.Object, missing error, tags bool) error {
 	if !g.cfg.Secure || missing != nil && !absent(missing) {
 		return nil
@@ -156,8 +156,27 @@ func (g *gateway) allowSource(r *request, src client.KeyRef, o *client.Object, m
 	if err := g.ask(r, "s3:GetObject", b, src, o); err != nil {
 		return err
 	}
-	if tags && len(o.Meta.Tags) > 0 {
-		return g.ask(r, "s3:GetObjectTagging", b, src, o)
+	if !tags || len(o.Meta.Tags) == 0 {
+		return nil
+	}
+	if err := g.ask(r, "s3:GetObjectTagging", b, src, o); err != nil {
+		return err
+	}
+	return g.allowCopiedTags(r, o.Meta.Tags)
+}
+
+// allowCopiedTags decides on the tags that a copy takes over from its source, as if its
+// writer had named them.
+func (g *gateway) allowCopiedTags(r *request, tags map[string]string) error {
+	b, err := g.bucketOf(r)
+	if err != nil {
+		return err
+	}
+	r.tags = tags
+	for _, action := range [...]string{"s3:PutObject", "s3:PutObjectTagging"} {
+		if err := g.ask(r, action, b, r.keyRef(), &client.Object{Key: r.Key, Owner: r.callerName(), Bucket: b}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -40,11 +40,12 @@ func (k *conditionKeys) Values(name string) []string {
 	return k.ofS3(name)
 }
 
-// tagValue finds a tag by a condition key, in which case does not count.
+// tagValue finds a tag by a condition key, in which case does not count. Of several such
+// tags it is always the same one.
 func tagValue(tags map[string]string, name string) []string {
-	for k, v := range tags {
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
 		if strings.EqualFold(k, name) {
-			return []string{v}
+			return []string{tags[k]}
 		}
 	}
 	return nil
@@ -78,6 +79,8 @@ func (k *conditionKeys) global(name string) []string {
 			return []string{"Anonymous"}
 		}
 		return []string{"User"}
+	case "aws:viaawsservice", "aws:principalisawsservice": // AWS says so in every request
+		return []string{"false"}
 	}
 	return nil
 }
@@ -89,12 +92,12 @@ func (k *conditionKeys) ofS3(name string) []string {
 	case "s3:prefix": // a listing without a prefix is one of everything
 		return one(r.Query.Get("prefix"), r.Key == "" && r.Method == http.MethodGet)
 	case "s3:delimiter", "s3:max-keys":
-		v, ok := r.Query[name[3:]]
-		return one(strings.Join(v, ","), ok)
+		v := r.Query.Get(name[3:])
+		return one(v, v != "")
 	case "s3:versionid":
 		return one(k.ref.VersionID, k.ref.VersionID != "")
 	case "s3:if-match", "s3:if-none-match":
-		return header(r.Header, name[3:])
+		return headerLines(r.Header, name[3:])
 	case "s3:object-lock-mode", "s3:object-lock-legal-hold", "s3:object-lock-retain-until-date", "s3:object-lock-remaining-retention-days":
 		return r.newLock(name)
 	case "s3:requestobjecttagkeys":
@@ -102,11 +105,18 @@ func (k *conditionKeys) ofS3(name string) []string {
 	case "s3:x-amz-copy-source":
 		src, err := copySource(r.Header)
 		return one(src.Bucket+"/"+src.Key, err == nil && r.target.copy)
+	case "s3:x-amz-content-sha256": // presigned URLs have it without saying it
+		if hash := r.Auth.PayloadHash; hash != "" {
+			return []string{hash}
+		}
 	case "s3:objectcreationoperation":
 		return []string{strconv.FormatBool(r.row.op != "UploadPart" && r.row.op != "UploadPartCopy")}
 	}
-	if h, ok := strings.CutPrefix(name, "s3:x-amz-"); ok {
-		return header(r.Header, "x-amz-"+h)
+	if strings.HasPrefix(name, "s3:x-amz-grant-") {
+		return headerLines(r.Header, name[3:])
+	}
+	if strings.HasPrefix(name, "s3:x-amz-") {
+		return header(r.Header, name[3:])
 	}
 	return k.signature(name)
 }
@@ -148,9 +158,17 @@ func one(v string, ok bool) []string {
 	return []string{v}
 }
 
+// header is what the operations see of a header: its first line, and an empty one is
+// none.
 func header(h http.Header, name string) []string {
-	v := h.Values(name)
-	return one(strings.Join(v, ","), len(v) > 0)
+	v := h.Get(name)
+	return one(v, v != "")
+}
+
+// headerLines is header for the few of which they see all lines.
+func headerLines(h http.Header, name string) []string {
+	v := strings.Join(h.Values(name), ",")
+	return one(v, v != "")
 }
 
 // newLock are the keys about how the request locks an object, by its document or its
@@ -179,9 +197,9 @@ func (r *request) newLock(name string) []string {
 }
 
 // newTags are the tags that the request gives an object; those that cannot be read the
-// handler refuses.
+// handler refuses. Those that a copy takes over are known when its source is.
 func (r *request) newTags() map[string]string {
-	if r.tags != nil {
+	if r.tags != nil || r.row.op == "CopyObject" && r.Header.Get("X-Amz-Tagging-Directive") != "REPLACE" {
 		return r.tags
 	}
 	tags, err := tagsFromHeader(r.Header)

@@ -35,6 +35,11 @@ func postForm(t testing.TB, url, content string, fields ...string) (int, http.He
 // signedForm are the fields of a form with a policy of these conditions, good for an
 // hour, signed with what is no signature: open mode does not look.
 func signedForm(conditions ...any) []string {
+	return policyForm(append(conditions, map[string]string{"bucket": "bucket"})...)
+}
+
+// policyForm is signedForm for whatever bucket the conditions say.
+func policyForm(conditions ...any) []string {
 	day := time.Now().UTC()
 	doc, err := json.Marshal(map[string]any{
 		"expiration": day.Add(time.Hour).Format("2006-01-02T15:04:05.000Z"),

@@ -33,7 +33,7 @@ type request struct {
 
 	bucket  *client.Bucket     // the addressed one, once it has been looked up
 	found   *found             // the addressed object, where authorisation looked it up
-	tags    map[string]string  // that the document gives the object, where authorisation asks for them
+	tags    map[string]string  // that the document, or the source of a copy, gives the object, where authorisation asks for them
 	lock    *client.LockChange // that the document asks for, likewise
 	verdict *verdict           // for the audit log
 }

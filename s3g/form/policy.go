@@ -217,13 +217,13 @@ func size(v any) (int64, bool) {
 	return n, err == nil && n >= 0
 }
 
-// Check holds a form for the bucket against the policy. Every field must be in some
-// condition, but for those that carry the policy itself.
+// Check holds a form for the bucket against the policy. The bucket and every field must
+// be in some condition, but for the fields that carry the policy itself.
 func (p *Policy) Check(f *Form, bucket string, now time.Time) error {
 	if !now.Before(p.Expiration) {
 		return denied("Policy expired.")
 	}
-	covered := map[string]bool{"bucket": true}
+	covered := map[string]bool{}
 	for _, c := range p.conditions {
 		covered[c.field] = true
 		value, ok := f.Value(c.field), f.Has(c.field)
@@ -239,6 +239,9 @@ func (p *Policy) Check(f *Form, bucket string, now time.Time) error {
 		if lower := strings.ToLower(name); !covered[lower] && !exempt(lower) {
 			extra = append(extra, name)
 		}
+	}
+	if !covered["bucket"] && !f.Has("bucket") {
+		extra = append(extra, "bucket")
 	}
 	if extra != nil {
 		return denied("Extra input fields: " + strings.Join(extra, ", "))

@@ -103,7 +103,7 @@ func TestCheck(t *testing.T) {
 		{"an escaped backslash", `["starts-with", "$key", "\\$foo"]`, []string{"key", `\$foo.txt`}, ""},
 		{"unicode", `["eq", "$key", "caf\u00e9"]`, []string{"key", "café"}, ""},
 	} {
-		p, err := form.ParsePolicy(encode(`{"expiration": "2026-11-23T12:00:01Z", "conditions": [` + tc.conditions + `]}`))
+		p, err := form.ParsePolicy(encode(`{"expiration": "2026-11-23T12:00:01Z", "conditions": [{"bucket": "b"}, ` + tc.conditions + `]}`))
 		if err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 			continue
@@ -122,6 +122,21 @@ func TestCheck(t *testing.T) {
 		if err := p.Check(f, "b", now.Add(time.Second)); err == nil || !strings.Contains(err.Error(), "Policy expired") {
 			t.Errorf("%s, later: %v", tc.name, err)
 		}
+	}
+}
+
+// A policy that does not name the bucket would be good for any of its signer's.
+func TestCheckNeedsTheBucket(t *testing.T) {
+	p, err := form.ParsePolicy(encode(`{"expiration": "2026-11-23T12:00:01Z", "conditions": [{"key": "k"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := form.Read(request(fields("key", "k") + file("f.txt", "x")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Check(f, "b", now); !errors.Is(err, s3err.AccessDenied) || !strings.Contains(err.Error(), "Extra input fields: bucket") {
+		t.Error(err)
 	}
 }
 

@@ -78,7 +78,10 @@ func (s Signer) Header(req *http.Request, hash string) string {
 
 // Presign signs req with version 4 in its query, for seconds. The headers it has
 // are signed with it and must be sent.
-func (s Signer) Presign(req *http.Request, seconds string) {
+func (s Signer) Presign(req *http.Request, seconds string) { s.PresignBody(req, seconds, unsignedBody) }
+
+// PresignBody is Presign for one body, with that hash, which the query says already.
+func (s Signer) PresignBody(req *http.Request, seconds, hash string) {
 	s.Time = s.now() // one moment for all of it
 	names := signedNames(req.Header)
 	q := url.Values{
@@ -89,7 +92,7 @@ func (s Signer) Presign(req *http.Request, seconds string) {
 		"X-Amz-SignedHeaders": {strings.Join(names, ";")},
 	}
 	addQuery(req, q.Encode())
-	addQuery(req, "X-Amz-Signature="+s.sign(canonical(req, names, unsignedBody)))
+	addQuery(req, "X-Amz-Signature="+s.sign(canonical(req, names, hash)))
 }
 
 // V2 signs req with version 2 in the Authorization header.

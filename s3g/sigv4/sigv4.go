@@ -42,6 +42,9 @@ const (
 	longFormat     = "20060102T150405Z"
 	shortFormat    = "20060102"
 
+	// unsignedPayload is the hash of a body that the signature says nothing of.
+	unsignedPayload = "UNSIGNED-PAYLOAD"
+
 	maxSkew    = 15 * time.Minute
 	maxExpires = 7 * 24 * time.Hour
 )
@@ -269,7 +272,7 @@ func presignedHash(r *http.Request, signed []string, q url.Values) string {
 	if v := q.Get("X-Amz-Content-Sha256"); v != "" {
 		return v
 	}
-	return "UNSIGNED-PAYLOAD"
+	return unsignedPayload
 }
 
 // parseLifetime reads X-Amz-Date and X-Amz-Expires and compares them with now.

@@ -85,7 +85,7 @@ func (a Auth) checkSigned(r *http.Request) error {
 		if !strings.HasPrefix(lower, "x-amz-") || a.signs(lower) {
 			continue
 		}
-		if a.Kind == QueryV4 && lower == "x-amz-content-sha256" {
+		if a.Kind == QueryV4 && lower == "x-amz-content-sha256" && (a.PayloadHash == unsignedPayload || a.PayloadHash == r.Header.Get(name)) {
 			continue // makes the body's check stricter, not other
 		}
 		missing = append(missing, lower)
