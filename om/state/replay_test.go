@@ -101,11 +101,12 @@ func memTables(dir string) map[string][]byte {
 
 // powerLoss copies dir as a disk might have it: of the pages of a log that changed since
 // the barrier, each may be new or old. badger flushes in the background, so the copy is
-// taken again until the set of files stood still.
+// taken again until the set of files stood still; the later copy counts, for whatever its
+// manifest names was whole before that copy began.
 func powerLoss(rt *rapid.T, dir, to string, safe map[string][]byte) {
-	files := copyOfDir(dir)
-	for again := copyOfDir(dir); !sameFiles(files, again); again = copyOfDir(dir) {
-		files = again
+	before, files := copyOfDir(dir), copyOfDir(dir)
+	for !sameFiles(before, files) {
+		before, files = files, copyOfDir(dir)
 	}
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		rt.Fatalf("%v", err)
