@@ -36,6 +36,8 @@ func toNS(t time.Time) int64 {
 		return 0
 	case t.After(time.Unix(0, math.MaxInt64)): // a retention until 2300
 		return math.MaxInt64
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
 	}
 	return t.UnixNano()
 }

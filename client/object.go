@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
@@ -42,10 +43,26 @@ func (c *Client) ListObjects(ctx context.Context, ref BucketRef, o ListOptions) 
 	}, nil
 }
 
-// DeleteObjects deletes up to 1000 keys in one step; the results are in the
-// order of keys. An error means that the outcome of all is unknown or that none
-// was tried; a key's own failure is in its result.
+// DeleteObjects deletes up to 1000 keys, in one step unless they are so large that om
+// takes several; the results are in the order of keys. An error means that the outcome of
+// all is unknown or that none was tried; a key's own failure is in its result.
 func (c *Client) DeleteObjects(ctx context.Context, ref BucketRef, keys []DeleteKey, expectedOwner string) ([]DeleteResult, error) {
+	done, err := c.deleteObjects(ctx, ref, keys, expectedOwner)
+	for err == nil && len(done) < len(keys) {
+		var more []DeleteResult
+		if more, err = c.deleteObjects(ctx, ref, keys[len(done):], expectedOwner); err != nil {
+			for _, k := range keys[len(done):] {
+				done = append(done, DeleteResult{Key: k.Key, Err: err})
+			}
+			return done, nil
+		}
+		done = append(done, more...)
+	}
+	return done, err
+}
+
+// deleteObjects deletes at least the first of keys, and as many more as om does in one step.
+func (c *Client) deleteObjects(ctx context.Context, ref BucketRef, keys []DeleteKey, expectedOwner string) ([]DeleteResult, error) {
 	op := &ompb.DeleteKeys{Ref: bucketRefTo(ref), ExpectedOwner: expectedOwner}
 	for _, k := range keys {
 		op.Keys = append(op.Keys, &ompb.KeyToDelete{
@@ -57,12 +74,21 @@ func (c *Client) DeleteObjects(ctx context.Context, ref BucketRef, keys []Delete
 	if err != nil {
 		return nil, err
 	}
-	return mapSlice(resp.GetDeletes().GetResults(), func(r *ompb.DeleteResult) DeleteResult {
-		return DeleteResult{
+	var done []DeleteResult
+	for _, r := range resp.GetDeletes().GetResults() {
+		result := DeleteResult{
 			Key: r.GetKey(), Existed: r.GetExisted(), Err: ozerr.FromProto(r.GetError()),
 			VersionID: r.GetVersionId(), DeleteMarker: r.GetDeleteMarker(), MarkerAdded: r.GetMarkerAdded(),
 		}
-	}), nil
+		if len(done) > 0 && errors.Is(result.Err, ozerr.Unavailable) {
+			break
+		}
+		done = append(done, result)
+	}
+	if len(done) == 0 && len(keys) > 0 {
+		return nil, ozerr.New(ozerr.Internal, "om told nothing of %d keys to delete", len(keys))
+	}
+	return done, nil
 }
 
 // CopyObject makes dst a new object with src's bytes, which are shared, not copied.

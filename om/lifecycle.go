@@ -224,8 +224,12 @@ func (x *expirer) remove(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, r := range resp.GetDeletes().GetResults() {
+		for i, r := range resp.GetDeletes().GetResults() {
 			code := ozerr.CodeOf(ozerr.FromProto(r.Error))
+			if code == ozerr.Unavailable { // its entry has no room for this and what follows
+				n = i
+				break
+			}
 			x.s.metrics.lifecycle.WithLabelValues(lifecycleOutcome(r, code)).Inc()
 			if r.Error == nil && (r.Existed || r.MarkerAdded) {
 				x.removed++

@@ -9,6 +9,7 @@
 package lifecycle
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -123,7 +124,7 @@ const realDay = 24 * time.Hour
 // After is the moment so many days after t, rounded up to midnight UTC.
 func (c Calendar) After(t time.Time, days int) time.Time {
 	if c.Day != 0 && c.Day != realDay {
-		return t.Add(time.Duration(days) * c.Day)
+		return t.Add(time.Duration(min(int64(days), int64(math.MaxInt64/c.Day))) * c.Day)
 	}
 	due := t.UTC().AddDate(0, 0, days)
 	midnight := due.Truncate(realDay)

@@ -31,6 +31,7 @@ func TestAfter(t *testing.T) {
 		{"2014-01-15T22:00:00-05:00", 1, 0, "2014-01-18T00:00:00Z"},
 		{"2014-02-27T10:00:00Z", 2, 0, "2014-03-02T00:00:00Z"},
 		{"2014-01-15T10:30:00Z", 3, 2 * time.Second, "2014-01-15T10:30:06Z"},
+		{"2014-01-15T00:00:00Z", 1<<31 - 1, 10 * time.Second, "2306-04-26T23:47:10Z"}, // and not long ago
 	} {
 		if got := (Calendar{c.day}).After(at(c.from), c.days); !got.Equal(at(c.want)) {
 			t.Errorf("%s + %d days of %v: %v, want %s", c.from, c.days, c.day, got, c.want)

@@ -15,6 +15,7 @@ type call struct {
 	req   *ompb.Request
 
 	notified notified
+	moved    int // blocks that this request, or key of DeleteKeys, has moved; see room
 }
 
 func (c *call) now() int64 { return c.req.TimeNs }

@@ -10,13 +10,14 @@ import (
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
-// MaxFreed is how many blocks the requests of one raft entry may free. It bounds memory and
-// time of one transaction; what would go beyond is answered UNAVAILABLE and is to
-// be tried again.
-const MaxFreed = 200_000
+// MaxMoved is how many blocks the requests of one raft entry may give an owner beyond
+// their first, or take from one: deletions, copies, renames, completed uploads. It bounds
+// memory and time of one transaction; what would go beyond is answered UNAVAILABLE and
+// is to be tried again. Blocks that others share count too, as their rows change.
+const MaxMoved = 200_000
 
-// MaxOwned is the same for blocks that get a further owner by a copy or another by a rename.
-const MaxOwned = 200_000
+// eventPrice is what an event counts, for its row is as large as those of so many blocks.
+const eventPrice = 10
 
 // maxPartBlocks keeps a part row well below a row's limit.
 const maxPartBlocks = 8192
@@ -195,23 +196,20 @@ func (c *call) free(id blockID, length uint64) {
 	table.Deleted.Put(c.tx, table.DeletedKey(d.Index, d.Ordinal), d)
 }
 
-// roomToFree is an error when this raft entry has freed so much that n more blocks
-// must wait for another.
-func (c *call) roomToFree(n int) error {
-	if used := int(c.tx.Ordinals(c.index)); used > 0 && used+n > MaxFreed {
-		return ozerr.New(ozerr.Unavailable, "too many blocks to delete at once, try again")
+// room is an error when the requests before this one (in DeleteKeys: keys) have left no
+// room in this raft entry to move n more blocks. One that is alone may have any number.
+func (c *call) room(n int) error {
+	before := c.tx.Charge(c.index, 0) - c.moved
+	if before > 0 && before+c.moved+n > MaxMoved {
+		return ozerr.New(ozerr.Unavailable, "too many blocks to move at once, try again")
 	}
+	c.charge(n)
 	return nil
 }
 
-// roomToOwn is an error when this raft entry has given so many blocks new owners that n
-// more must wait for another.
-func (c *call) roomToOwn(n int) error {
-	if used := c.tx.Charge(c.index, 0); used > 0 && used+n > MaxOwned {
-		return ozerr.New(ozerr.Unavailable, "too many blocks to copy at once, try again")
-	}
+func (c *call) charge(n int) {
+	c.moved += n
 	c.tx.Charge(c.index, n)
-	return nil
 }
 
 func (c *call) forgetDeletedBlocks(r *ompb.ForgetDeletedBlocks) (*ompb.Response, error) {

@@ -48,7 +48,7 @@ func (c *call) completeUpload(r *ompb.CompleteUpload) (*ompb.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.roomToFree(blocks + len(s.gone.GetBlocks())); err != nil {
+	if err := c.room(blocks); err != nil {
 		return nil, err
 	}
 	c.putKey(u.bucket, k, s)

@@ -49,7 +49,7 @@ func (c *call) copyKey(r *ompb.CopyKey) (*ompb.Response, error) {
 	if err := checkProtection(to, k, c.now()); err != nil {
 		return nil, err
 	}
-	if err := c.roomToOwn(len(k.Blocks)); err != nil {
+	if err := c.room(len(k.Blocks)); err != nil {
 		return nil, err
 	}
 	c.putKey(to, k, s)
@@ -105,7 +105,7 @@ func (c *call) renameKey(r *ompb.RenameKey) (*ompb.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.roomToOwn(len(k.Blocks)); err != nil {
+	if err := c.room(len(k.Blocks)); err != nil {
 		return nil, err
 	}
 	k.Key, k.Latest = r.To, false

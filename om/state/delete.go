@@ -1,10 +1,14 @@
 package state
 
 import (
+	"errors"
+
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
+// deleteKeys deletes key by key until the entry has no room for more: that key and those
+// behind it are answered UNAVAILABLE, or all of the request if it is the first.
 func (c *call) deleteKeys(r *ompb.DeleteKeys) (*ompb.Response, error) {
 	if len(r.Keys) > 1000 {
 		return nil, ozerr.New(ozerr.InvalidArgument, "%d keys to delete, at most 1000", len(r.Keys))
@@ -16,10 +20,16 @@ func (c *call) deleteKeys(r *ompb.DeleteKeys) (*ompb.Response, error) {
 	out := &ompb.DeleteResults{}
 	for _, d := range r.Keys {
 		result := &ompb.DeleteResult{Key: d.Key}
-		if d.VersionId == "" {
+		c.moved = 0
+		switch {
+		case errors.Is(err, ozerr.Unavailable): // reading what then must wait takes time too
+		case d.VersionId == "":
 			err = c.deleteKey(b, d, result)
-		} else {
+		default:
 			err = c.deleteVersion(b, d, result)
+		}
+		if len(out.Results) == 0 && errors.Is(err, ozerr.Unavailable) {
+			return nil, err
 		}
 		if result.Error = errorAnswer(err); err == nil {
 			c.tellDeleted(b, result, r.Lifecycle)

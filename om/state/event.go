@@ -11,8 +11,13 @@ import (
 // MaxForget is how many events one request may forget.
 const MaxForget = 1000
 
-// maxNotifications bounds what one change can leave behind; AWS's.
-const maxNotifications = 100
+// maxNotifications bounds what one change can leave behind; AWS's. The others keep the
+// name and the row of an event small: what can't be written stops every om.
+const (
+	maxNotifications = 100
+	maxARN           = 1024 // bytes, as of the id of a rule
+	maxRuleEvents    = 100
+)
 
 // notified is the notification configuration of the bucket a request is about, read once.
 type notified struct {
@@ -56,6 +61,7 @@ func (c *call) putEvent(b *ompb.BucketInfo, r *notification.Rule, event string, 
 		e.VersionId = "null"
 	}
 	table.Events.Put(c.tx, table.EventKey(e.Target, e.Index, e.Ordinal), e)
+	c.charge(eventPrice)
 }
 
 // tellDeleted is tell for what a deletion did: r says what, and a rule of the bucket's
@@ -85,14 +91,30 @@ func checkDocument(d *ompb.BucketDocument) error {
 	switch d.Kind {
 	case "notification":
 		var c *notification.Config
-		if c, err = notification.Decode(d.Content); err == nil && len(c.Rules) > maxNotifications {
-			err = ozerr.New(ozerr.InvalidArgument, "%d notification rules, at most %d", len(c.Rules), maxNotifications)
+		if c, err = notification.Decode(d.Content); err == nil {
+			err = checkNotification(c)
 		}
 	case "lifecycle":
 		_, err = lifecycle.Decode(d.Content)
 	}
 	if err != nil {
 		return ozerr.Wrap(ozerr.InvalidArgument, err, "the document can't be read")
+	}
+	return nil
+}
+
+func checkNotification(c *notification.Config) error {
+	if len(c.Rules) > maxNotifications {
+		return ozerr.New(ozerr.InvalidArgument, "%d notification rules, at most %d", len(c.Rules), maxNotifications)
+	}
+	for i := range c.Rules {
+		r := &c.Rules[i]
+		if len(r.ID) > maxName || len(r.ARN) > maxARN || len(r.Events) > maxRuleEvents {
+			return ozerr.New(ozerr.InvalidArgument, "a notification rule with an id or an ARN that is too long, or too many events")
+		}
+		if notification.Target(r.ARN) == "" {
+			return ozerr.New(ozerr.InvalidArgument, "%.40q is no ARN of a target", r.ARN)
+		}
 	}
 	return nil
 }

@@ -155,7 +155,7 @@ func TestCopiesInOneEntryAreBounded(t *testing.T) {
 	for i := range 250 {
 		copies = append(copies, copyOf("bkt", "src", "bkt", fmt.Sprintf("copy%03d", i)))
 	}
-	if n := apply(copies); n != MaxOwned/1000 {
+	if n := apply(copies); n != MaxMoved/1000 {
 		t.Errorf("%d copies in one entry", n)
 	}
 	if n := apply(copies[200:]); n != 50 {
@@ -164,7 +164,7 @@ func TestCopiesInOneEntryAreBounded(t *testing.T) {
 	for i := range 250 {
 		renames = append(renames, rename("bkt", fmt.Sprintf("copy%03d", i), fmt.Sprintf("renamed%03d", i)))
 	}
-	if n := apply(renames); n != MaxOwned/1000 {
+	if n := apply(renames); n != MaxMoved/2/1000 {
 		t.Errorf("%d renames in one entry", n)
 	}
 }

@@ -127,7 +127,7 @@ func (c *call) commitPart(r *ompb.CommitPart) (*ompb.Response, error) {
 	}
 	row := table.PartKey(u.id, r.Number)
 	old := table.Parts.Get(c.tx, row)
-	if err := c.roomToFree(len(old.GetBlocks())); err != nil {
+	if err := c.room(len(old.GetBlocks())); err != nil {
 		return nil, err
 	}
 	p := &ompb.PartInfo{
@@ -180,7 +180,7 @@ func (c *call) abortUpload(r *ompb.AbortUpload) (*ompb.Response, error) {
 		return nil, err
 	}
 	parts, blocks := c.parts(u)
-	if err := c.roomToFree(blocks); err != nil {
+	if err := c.room(blocks); err != nil {
 		return nil, err
 	}
 	c.closeUpload(u, parts)

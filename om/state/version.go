@@ -172,11 +172,11 @@ func (c *call) replaceable(b *ompb.BucketInfo, key string, cond *ompb.Condition)
 	}
 	if b.Versioning == enabled {
 		s.cur = table.Keys.Head(c.tx, table.ObjectKey(b.Id, key))
-		return s, check(cond, s.cur)
-	}
-	s.cur = c.find(b, key, "")
-	if s.gone = s.cur; b.Versioning == suspended && (s.cur == nil || s.cur.VersionId != "") {
-		s.gone = c.find(b, key, nullVersion)
+	} else {
+		s.cur = c.find(b, key, "")
+		if s.gone = s.cur; b.Versioning == suspended && (s.cur == nil || s.cur.VersionId != "") {
+			s.gone = c.find(b, key, nullVersion)
+		}
 	}
 	if err := check(cond, s.cur); err != nil {
 		return s, err
@@ -192,7 +192,7 @@ func (c *call) removable(v *ompb.KeyInfo, bypass bool) error {
 	if err := locked(v, c.now(), bypass); err != nil {
 		return err
 	}
-	return c.roomToFree(len(v.GetBlocks()))
+	return c.room(len(v.GetBlocks()))
 }
 
 // place makes k, whose blocks are checked, the newest version of its key.

@@ -28,7 +28,8 @@ type Txn struct {
 	index  uint64
 	writes map[string][]byte // nil value: deleted; nil map: a view
 	reads  map[string][]byte // of Update: what badger said, as one request asks for a row
-	// several times and the requests of a batch for the same bucket; nil value: no row
+	// several times and the requests of a batch for the same bucket; nil value: no row.
+	// Body rows are not in it: they are large, and read once.
 	versions map[string][]string // names of buffered version rows, by VersionsKey with the table's byte
 	size     int
 	err      error
@@ -119,7 +120,7 @@ func (t *Txn) get(key []byte, f func(value []byte) error) bool {
 		t.decode(key, value, f)
 		return t.err == nil
 	}
-	if t.reads != nil {
+	if t.reads != nil && key[0] != bodyRows.prefix {
 		return t.getCached(key, f)
 	}
 	item, err := t.b.Get(key)
@@ -249,14 +250,6 @@ func (t *Txn) Meta(name string) []byte {
 
 // SetMeta stores a Meta row.
 func (t *Txn) SetMeta(name string, value []byte) { Extra.Put(t, []byte(name), value) }
-
-// Ordinals is how many ordinals of this index were taken.
-func (t *Txn) Ordinals(index uint64) uint32 {
-	if t.ordinalOf != index {
-		return 0
-	}
-	return t.ordinal
-}
 
 // Charge adds n to what requests of this index have charged, and returns the sum: a
 // count that bounds an entry alike on every replica.
