@@ -60,9 +60,7 @@ func (m *machine) versions(r *ompb.ListVersions) string {
 		}
 		out = append(out, s)
 	}
-	for _, p := range l.CommonPrefixes {
-		out = append(out, p)
-	}
+	out = append(out, l.CommonPrefixes...)
 	return strings.Join(out, " ")
 }
 

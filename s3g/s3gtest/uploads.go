@@ -22,7 +22,8 @@ func multipartCreate(b *book) {
 	})
 	b.add("ids differ", func(c *Client) {
 		path := "/" + c.bucket() + "/k"
-		c.same("differ", c.start(path).id != c.start(path).id, true)
+		first, second := c.start(path), c.start(path)
+		c.same("differ", first.id != second.id, true)
 	})
 	b.add("nothing is there before Complete", func(c *Client) {
 		u := c.start("/" + c.bucket() + "/k")
