@@ -266,4 +266,10 @@ func TestAnonymous(t *testing.T) {
 	}
 	w.ok("alice", "GET /bucket/posted", "") // nobody's, so the bucket owner's
 	w.denied("", "GET /bucket/posted", "")
+	w.ok("", "PUT /bucket/shared", "x", "x-amz-acl", "public-read", "x-amz-tagging", "a=1") // said of what it writes itself
+	w.ok("", "GET /bucket/shared", "")
+	w.denied("", "GET /bucket/shared?acl", "")
+	w.denied("", "PUT /bucket/shared?acl", "", "x-amz-acl", "private")
+	w.denied("", "PUT /bucket/k?tagging", "<Tagging><TagSet/></Tagging>")
+	w.denied("", "PUT /bucket/locked", "x", "x-amz-object-lock-legal-hold", "ON")
 }

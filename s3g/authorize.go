@@ -132,7 +132,9 @@ func (g *gateway) allowHeaders(r *request) error {
 		}
 	}
 	for _, action := range actions {
-		if err := g.ask(r, action, b, r.keyRef(), &client.Object{Key: r.Key, Owner: r.callerName(), Bucket: b}); err != nil {
+		q := question(r, action, b, r.keyRef(), &client.Object{Key: r.Key, Owner: r.callerName(), Bucket: b})
+		q.Object.Own = true
+		if err := g.answer(r, b, q); err != nil {
 			return err
 		}
 	}
@@ -181,9 +183,14 @@ func (g *gateway) allowCopiedTags(r *request, tags map[string]string) error {
 	return nil
 }
 
-// ask puts the question. An action on a key that is named with a version has its own
-// name.
+// ask puts the question about o, nil for an object that is not there.
 func (g *gateway) ask(r *request, action string, b client.Bucket, ref client.KeyRef, o *client.Object) error {
+	return g.answer(r, b, question(r, action, b, ref, o))
+}
+
+// question is the one of ask, as yet without b's policy. An action on a key that is named
+// with a version has its own name.
+func question(r *request, action string, b client.Bucket, ref client.KeyRef, o *client.Object) *access.Question {
 	if ref.VersionID != "" {
 		action = access.WithVersion(action)
 	}
@@ -194,6 +201,10 @@ func (g *gateway) ask(r *request, action string, b client.Bucket, ref client.Key
 	if o != nil {
 		q.Object = &access.Object{Owner: objectOwner(o), Grants: grantsOf(o.ACL), HasACL: o.ACL != nil}
 	}
+	return q
+}
+
+func (g *gateway) answer(r *request, b client.Bucket, q *access.Question) error {
 	var err error
 	if q.Bucket.Policy, _, err = g.policies.of(r.Context(), b); err != nil {
 		return err

@@ -29,6 +29,9 @@ type Object struct {
 	Owner  string
 	Grants []Grant
 	HasACL bool
+	// Own says that the object is being written by the caller. An anonymous writer has no
+	// name to be the owner by, but may say what becomes of what it writes.
+	Own bool
 }
 
 // Question is one thing that a caller wants to do.
@@ -197,7 +200,9 @@ func toWhom(g *Grant) string {
 
 func (q *Question) ownsBucket() bool { return q.Caller != "" && q.Caller == q.Bucket.Owner }
 
-func (q *Question) ownsObject() bool { return q.Caller != "" && q.Caller == q.objectOwner() }
+func (q *Question) ownsObject() bool {
+	return q.Object.Own || q.Caller != "" && q.Caller == q.objectOwner()
+}
 
 // objectOwner is who owns the object. What nobody in particular has written is the
 // bucket owner's: otherwise nobody could ever read it.
