@@ -118,7 +118,8 @@ func (c *Client) RenameObject(ctx context.Context, ref KeyRef, to string) error 
 // SetObjectTags replaces the tags of a version.
 func (c *Client) SetObjectTags(ctx context.Context, ref KeyRef, tags map[string]string, expectedOwner string) (Object, error) {
 	op := &ompb.SetKeyTags{
-		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, VersionId: ref.VersionID, Tags: tags, ExpectedOwner: expectedOwner,
+		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, VersionId: ref.VersionID, IfGeneration: ref.Generation,
+		Tags: tags, ExpectedOwner: expectedOwner,
 	}
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_SetKeyTags{SetKeyTags: op}})
 	if err != nil {

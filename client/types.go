@@ -15,11 +15,14 @@ type BucketRef struct {
 func S3Bucket(name string) BucketRef { return BucketRef{Bucket: name} }
 
 // KeyRef names a key in a bucket.
-// VersionID "" is the current version, "null" the null version.
+// VersionID "" is the current version, "null" the null version. Generation, if it is not
+// 0, is which write of it: SetObjectTags and SetObjectACL change no other, which is
+// ozerr.PreconditionFailed.
 type KeyRef struct {
 	BucketRef
-	Key       string
-	VersionID string
+	Key        string
+	VersionID  string
+	Generation uint64
 }
 
 // Volume is what om knows of a volume.

@@ -29,7 +29,8 @@ func (c *Client) ListVersions(ctx context.Context, ref BucketRef, o VersionListO
 // SetObjectACL replaces the ACL of a version.
 func (c *Client) SetObjectACL(ctx context.Context, ref KeyRef, acl ACL, expectedOwner string) (Object, error) {
 	op := &ompb.SetKeyACL{
-		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, VersionId: ref.VersionID, Acl: aclTo(&acl), ExpectedOwner: expectedOwner,
+		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, VersionId: ref.VersionID, IfGeneration: ref.Generation,
+		Acl: aclTo(&acl), ExpectedOwner: expectedOwner,
 	}
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_SetKeyAcl{SetKeyAcl: op}})
 	if err != nil {

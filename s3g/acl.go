@@ -124,7 +124,7 @@ func (g *gateway) putObjectACL(w http.ResponseWriter, r *request) error {
 	tellVersion(w.Header(), &o)
 	if acl != nil {
 		acl.Owner = objectOwner(&o)
-		if _, err := g.objects.SetObjectACL(r.Context(), r.keyRef(), *acl, r.expectedOwner()); err != nil {
+		if _, err := g.objects.SetObjectACL(r.Context(), r.seenRef(), *acl, r.expectedOwner()); err != nil {
 			return g.changeError(r, err)
 		}
 	}

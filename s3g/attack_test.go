@@ -1,11 +1,17 @@
 package s3g_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/internal/identity"
+	"github.com/mini-ozone/mini-ozone/s3g"
 	"github.com/mini-ozone/mini-ozone/s3g/s3gtest"
 )
 
@@ -157,5 +163,80 @@ func TestNamesAreExact(t *testing.T) {
 	}
 	if list := w.ok("Alice", "GET /", ""); strings.Contains(list, "<Bucket>") || !strings.Contains(list, identity.CanonicalID("Alice")) {
 		t.Error(list)
+	}
+}
+
+// overwriting is a store in which alice's object takes the place of another before its
+// tags or its ACL are changed.
+type overwriting struct {
+	s3g.Store
+	overwrite func()
+}
+
+func (s overwriting) SetObjectACL(ctx context.Context, ref client.KeyRef, acl client.ACL, owner string) (client.Object, error) {
+	s.overwrite()
+	return s.Store.SetObjectACL(ctx, ref, acl, owner)
+}
+
+func (s overwriting) SetObjectTags(ctx context.Context, ref client.KeyRef, tags map[string]string, owner string) (client.Object, error) {
+	s.overwrite()
+	return s.Store.SetObjectTags(ctx, ref, tags, owner)
+}
+
+// Who may change his own object does not change another's that has just taken its place.
+func TestChangeWhatWasSeen(t *testing.T) {
+	w := newTown(t)
+	w.ok("alice", "PUT /bucket", "")
+	w.ok("alice", "PUT /bucket?acl", "", "x-amz-acl", "public-read-write")
+	cfg := s3g.DefaultConfig()
+	cfg.Secure = true
+	calm := w.url
+	racing := serveStore(t, cfg, overwriting{w.cluster.Client(), func() {
+		status, _, body := answer(t, w.signers["alice"].request(t, "PUT", calm+"/bucket/k", "alice's", nil))
+		if status != 200 {
+			t.Errorf("%d %s", status, body)
+		}
+	}}, zerolog.Nop())
+	tags := "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>"
+	for _, tc := range []struct{ op, body, acl string }{
+		{"PUT /bucket/k?acl", "", "public-read"},
+		{"PUT /bucket/k?tagging", tags, ""},
+		{"DELETE /bucket/k?tagging", "", ""},
+	} {
+		w.url = calm
+		w.ok("bob", "PUT /bucket/k", "bob's")
+		w.url = racing
+		var header []string
+		if tc.acl != "" {
+			header = []string{"x-amz-acl", tc.acl}
+		}
+		w.fails("bob", tc.op, tc.body, 409, "ConditionalRequestConflict", header...)
+		w.url = calm
+		w.denied("bob", "GET /bucket/k", "")
+		w.denied("bob", "GET /bucket/k?acl", "")
+		if got := w.ok("alice", "GET /bucket/k?tagging", ""); strings.Contains(got, "<Tag>") {
+			t.Error(got)
+		}
+	}
+}
+
+// Version 2 does not sign all of a query. What it signs, it signs however it is written.
+func TestPresignedV2SubResource(t *testing.T) {
+	w := newTown(t)
+	w.ok("alice", "PUT /bucket", "")
+	w.ok("alice", "PUT /bucket/k", "x")
+	for _, tc := range []struct{ method, more string }{
+		{"PUT", "acl"}, {"PUT", "%61cl"}, {"PUT", "t%61gging"}, {"GET", "%61cl"}, {"GET", "version%49d=null"}, {"DELETE", "version%49d=null"},
+		{"GET", "%72esponse-content-type=text/html"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), tc.method, w.url+"/bucket/k", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s3gtest.Signer{AccessKey: "alice", Secret: w.signers["alice"].secret}.PresignV2(req, time.Now().Add(time.Minute))
+		req.URL.RawQuery += "&" + tc.more
+		if status, code, _ := answer(t, req); status != 403 || code != "SignatureDoesNotMatch" {
+			t.Errorf("%s ?%s: %d %s", tc.method, tc.more, status, code)
+		}
 	}
 }

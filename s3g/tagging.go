@@ -56,7 +56,7 @@ func (g *gateway) deleteObjectTagging(w http.ResponseWriter, r *request) error {
 }
 
 func (g *gateway) setTags(w http.ResponseWriter, r *request, tags map[string]string, status int) error {
-	o, err := g.objects.SetObjectTags(r.Context(), r.keyRef(), tags, r.expectedOwner())
+	o, err := g.objects.SetObjectTags(r.Context(), r.seenRef(), tags, r.expectedOwner())
 	if err != nil {
 		return g.changeError(r, err)
 	}

@@ -96,9 +96,22 @@ func markerError(r *request, o *client.Object) error {
 	return e.WithHeader("X-Amz-Delete-Marker", "true").WithHeader("X-Amz-Version-Id", versionName(o.VersionID))
 }
 
+// seenRef is keyRef of the very write that authorisation has seen: whoever may change his
+// own object may not change another's that has just taken its place.
+func (r *request) seenRef() client.KeyRef {
+	ref := r.keyRef()
+	if r.found != nil {
+		ref.Generation = r.found.object.Generation
+	}
+	return ref
+}
+
 // changeError is err, of a change of a version's tags, ACL or locks. om knows a delete
 // marker only as something that isn't there; that it is one has to be told.
 func (g *gateway) changeError(r *request, err error) error {
+	if errors.Is(err, ozerr.PreconditionFailed) { // overwritten since it was seen
+		return s3err.ConditionalRequestConflict.Wrap(err)
+	}
 	if errors.Is(err, ozerr.KeyNotFound) {
 		if _, found := g.lookup(r); found != nil {
 			return found

@@ -41,6 +41,9 @@ func (c *call) setKeyACL(r *ompb.SetKeyACL) (*ompb.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := check(&ompb.Condition{IfGeneration: r.IfGeneration}, v); err != nil {
+		return nil, err
+	}
 	if err := checkACL(r.Acl); err != nil {
 		return nil, err
 	}

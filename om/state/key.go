@@ -133,6 +133,9 @@ func (c *call) setKeyTags(r *ompb.SetKeyTags) (*ompb.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := check(&ompb.Condition{IfGeneration: r.IfGeneration}, k); err != nil {
+		return nil, err
+	}
 	if k.Meta == nil {
 		k.Meta = &ompb.KeyMeta{}
 	}

@@ -286,6 +286,28 @@ func TestLargeVersionsKeepTheirRows(t *testing.T) {
 	}
 }
 
+// Tags and ACL are changed of the write that was seen, or of none.
+func TestChangeOfOneGeneration(t *testing.T) {
+	m := testMachine(t)
+	m.must(commit("bkt", "k", nil))
+	seen := m.must(get("bkt", "k")).GetKey().Key.Generation
+	change := func(generation uint64) []*ompb.Request {
+		tags := &ompb.SetKeyTags{Ref: ref("bkt"), Key: "k", Tags: map[string]string{"a": "b"}, IfGeneration: generation}
+		acl := &ompb.SetKeyACL{Ref: ref("bkt"), Key: "k", Acl: &ompb.ACL{Owner: "o"}, IfGeneration: generation}
+		return []*ompb.Request{{Op: &ompb.Request_SetKeyTags{SetKeyTags: tags}}, {Op: &ompb.Request_SetKeyAcl{SetKeyAcl: acl}}}
+	}
+	for _, req := range append(change(seen), change(0)...) {
+		m.must(req)
+	}
+	m.must(commit("bkt", "k", nil))
+	for _, req := range change(seen) {
+		m.wants(req, ozerr.PreconditionFailed)
+	}
+	if k := m.must(get("bkt", "k")).GetKey().Key; len(k.Meta.GetTags()) > 0 || k.Acl != nil {
+		t.Errorf("%v", k)
+	}
+}
+
 // TestPlainBucketHasPlainRows: where versions never were, nothing but the key's own row
 // and its blocks' are written, as before there were versions.
 func TestPlainBucketHasPlainRows(t *testing.T) {

@@ -5149,6 +5149,7 @@ type SetKeyTags struct {
 	Tags          map[string]string      `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	ExpectedOwner string                 `protobuf:"bytes,4,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
 	VersionId     string                 `protobuf:"bytes,5,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	IfGeneration  uint64                 `protobuf:"varint,6,opt,name=if_generation,json=ifGeneration,proto3" json:"if_generation,omitempty"` // as in Condition
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5218,6 +5219,13 @@ func (x *SetKeyTags) GetVersionId() string {
 	return ""
 }
 
+func (x *SetKeyTags) GetIfGeneration() uint64 {
+	if x != nil {
+		return x.IfGeneration
+	}
+	return 0
+}
+
 type SetKeyACL struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *BucketRef             `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -5225,6 +5233,7 @@ type SetKeyACL struct {
 	VersionId     string                 `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
 	Acl           *ACL                   `protobuf:"bytes,4,opt,name=acl,proto3" json:"acl,omitempty"`
 	ExpectedOwner string                 `protobuf:"bytes,5,opt,name=expected_owner,json=expectedOwner,proto3" json:"expected_owner,omitempty"`
+	IfGeneration  uint64                 `protobuf:"varint,6,opt,name=if_generation,json=ifGeneration,proto3" json:"if_generation,omitempty"` // as in Condition
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5292,6 +5301,13 @@ func (x *SetKeyACL) GetExpectedOwner() string {
 		return x.ExpectedOwner
 	}
 	return ""
+}
+
+func (x *SetKeyACL) GetIfGeneration() uint64 {
+	if x != nil {
+		return x.IfGeneration
+	}
+	return 0
 }
 
 // SetKeyLock changes the retention or the legal hold of a version.
@@ -8889,7 +8905,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\tRenameKey\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x0e\n" +
-	"\x02to\x18\x03 \x01(\tR\x02to\"\xf8\x01\n" +
+	"\x02to\x18\x03 \x01(\tR\x02to\"\x9d\x02\n" +
 	"\n" +
 	"SetKeyTags\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
@@ -8897,17 +8913,19 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x04tags\x18\x03 \x03(\v2\x1e.ozone.om.SetKeyTags.TagsEntryR\x04tags\x12%\n" +
 	"\x0eexpected_owner\x18\x04 \x01(\tR\rexpectedOwner\x12\x1d\n" +
 	"\n" +
-	"version_id\x18\x05 \x01(\tR\tversionId\x1a7\n" +
+	"version_id\x18\x05 \x01(\tR\tversionId\x12#\n" +
+	"\rif_generation\x18\x06 \x01(\x04R\fifGeneration\x1a7\n" +
 	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xab\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd0\x01\n" +
 	"\tSetKeyACL\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x03 \x01(\tR\tversionId\x12\x1f\n" +
 	"\x03acl\x18\x04 \x01(\v2\r.ozone.om.ACLR\x03acl\x12%\n" +
-	"\x0eexpected_owner\x18\x05 \x01(\tR\rexpectedOwner\"\x98\x02\n" +
+	"\x0eexpected_owner\x18\x05 \x01(\tR\rexpectedOwner\x12#\n" +
+	"\rif_generation\x18\x06 \x01(\x04R\fifGeneration\"\x98\x02\n" +
 	"\n" +
 	"SetKeyLock\x12%\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.ozone.om.BucketRefR\x03ref\x12\x10\n" +

@@ -169,12 +169,16 @@ var signedParameters = []string{
 	"versionId", "versioning", "versions", "website",
 }
 
-// writeSubresources writes `?name=value&…`, values decoded. With keepEmpty a
-// parameter sent as `name=` keeps its equals sign.
+// writeSubresources writes `?name=value&…`, both decoded: an escape in a name must not
+// take it out of what is signed. With keepEmpty a parameter sent as `name=` keeps its
+// equals sign.
 func writeSubresources(b *strings.Builder, raw string, keepEmpty bool) {
 	var found []string
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, equals := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
 		if _, ok := slices.BinarySearch(signedParameters, name); !ok {
 			continue
 		}
