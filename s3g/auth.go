@@ -65,11 +65,19 @@ func (g *gateway) verify(r *request) error {
 	return checkNoBody(r)
 }
 
+// maxAccessKey is the longest name that om has for a user, in bytes: strangers can't fill
+// our memory, nor om's time, with longer ones.
+const maxAccessKey = 128
+
 // callerSecret is the secret of who says to have signed r.
 func (g *gateway) callerSecret(r *request) (string, error) {
+	unknown := s3err.InvalidAccessKeyID.WithField("AWSAccessKeyId", r.Auth.AccessKey)
+	if len(r.Auth.AccessKey) > maxAccessKey {
+		return "", unknown
+	}
 	secret, err := g.secrets.get(r.Context(), text(r.Auth.AccessKey))
 	if errors.Is(err, ozerr.UserNotFound) {
-		return "", s3err.InvalidAccessKeyID.WithField("AWSAccessKeyId", r.Auth.AccessKey)
+		return "", unknown
 	}
 	return secret, err
 }

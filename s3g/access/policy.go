@@ -242,7 +242,7 @@ func unexpanded(p string) string {
 func (s *statement) matches(q *Question) bool {
 	return s.principals.matches(q.Caller) != s.notPrincipal &&
 		s.hasAction(q.Action) != s.notAction &&
-		s.hasResource(q) != s.notResource &&
+		s.speaksOf(q) &&
 		s.holds(q.Keys)
 }
 
@@ -256,14 +256,19 @@ func (s *statement) hasAction(action string) bool {
 	return false
 }
 
-func (s *statement) hasResource(q *Question) bool {
-	resource := q.Resource()
+// speaksOf says whether the question's resource is among the statement's, or is not where
+// those are excepted. An exception with a variable that the request does not have may be
+// any: nothing is allowed then.
+func (s *statement) speaksOf(q *Question) bool {
+	resource, unknown := q.Resource(), false
 	for i := range s.resources {
-		if p, ok := s.resources[i].expanded(q.Keys); ok && match(p, resource) {
-			return true
+		p, ok := s.resources[i].expanded(q.Keys)
+		if ok && match(p, resource) {
+			return !s.notResource
 		}
+		unknown = unknown || !ok
 	}
-	return false
+	return s.notResource && !(s.allow && unknown)
 }
 
 func (s *statement) holds(keys Keys) bool {

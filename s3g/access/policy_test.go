@@ -143,6 +143,8 @@ func TestMatching(t *testing.T) {
 		{"case of actions", stmt(`"Action":"s3:getOBJECT"`), "alice", "s3:GetObject", "k", true},
 		{"not action", stmt(`"NotAction":"s3:PutObject"`), "alice", "s3:GetObject", "k", true},
 		{"not action, that", stmt(`"NotAction":"s3:PutObject"`), "alice", "s3:PutObject", "k", false},
+		{"not resource of a user", stmt(`"NotResource":"arn:aws:s3:::bucket/${aws:username}/*"`), "alice", "s3:GetObject", "k", true},
+		{"not resource of nobody", stmt(`"NotResource":"arn:aws:s3:::bucket/${aws:username}/*"`), "", "s3:GetObject", "k", false},
 		{"user by name", stmt(`"Principal":{"AWS":"alice"}`), "alice", "s3:GetObject", "k", true},
 		{"user by ARN", stmt(`"Principal":{"AWS":"arn:aws:iam:::user/alice"}`), "alice", "s3:GetObject", "k", true},
 		{"user of an account", stmt(`"Principal":{"AWS":["arn:aws:iam::123456789012:user/alice"]}`), "alice", "s3:GetObject", "k", true},
