@@ -198,8 +198,8 @@ func (h *history) commitPart() {
 
 // length is the stored length of an owned block.
 func (h *history) length(local uint64) (n uint64) {
-	tx := h.m.db.View()
-	defer tx.Discard()
+	tx, end := h.m.view()
+	defer end()
 	BlocksOf(tx, 1, local, func(_ *commonpb.BlockID, length uint64, _ bool) bool { n = length; return false })
 	return n
 }
@@ -255,13 +255,13 @@ func (h *history) abortUpload() {
 // forget confirms the deletion of some freed blocks.
 func (h *history) forget() {
 	op := &ompb.ForgetDeletedBlocks{}
-	tx := h.m.db.View()
+	tx, end := h.m.view()
 	DeletedBlocks(tx, 0, 0, func(d *ompb.DeletedBlock) bool {
 		op.Blocks = append(op.Blocks, &ompb.DeletedBlock{Index: d.Index, Ordinal: d.Ordinal})
 		h.truth.forgotten[d.Id.Local] = true
 		return len(op.Blocks) < 5
 	})
-	tx.Discard()
+	end()
 	h.m.must(&ompb.Request{Op: &ompb.Request_ForgetDeletedBlocks{ForgetDeletedBlocks: op}})
 }
 

@@ -52,6 +52,44 @@ type machine struct {
 	index uint64
 	now   int64
 	log   []*ompb.Request
+
+	group func() int // how many requests the next entry has; nil: one
+	entry *table.Txn // the entry to which more requests come; nil: none
+	left  int        // how many
+}
+
+// view sees all that was done, the entry under way included.
+func (m *machine) view() (tx *table.Txn, end func()) {
+	if m.entry != nil {
+		return m.entry, func() {}
+	}
+	tx = m.db.View()
+	return tx, tx.Discard
+}
+
+// join applies a request as the next of its entry.
+func (m *machine) join(req *ompb.Request) *ompb.Response {
+	if m.entry == nil {
+		m.index++
+		m.entry, m.left = m.db.Update(), m.group()
+	}
+	resp := Apply(m.entry, m.index, proto.CloneOf(req))
+	if m.left--; m.left <= 0 {
+		m.flush()
+	}
+	return resp
+}
+
+// flush ends the entry under way.
+func (m *machine) flush() {
+	if m.entry == nil {
+		return
+	}
+	tx := m.entry
+	m.entry = nil
+	if err := tx.Commit(m.index, 1); err != nil {
+		m.t.Fatalf("commit: %v", err)
+	}
 }
 
 // newMachine has a registered node and one container, volume vol and bucket bkt.
@@ -88,11 +126,14 @@ func (m *machine) stamp(req *ompb.Request) {
 func (m *machine) do(req *ompb.Request) *ompb.Response {
 	m.t.Helper()
 	if IsRead(req) {
-		tx := m.db.View()
-		defer tx.Discard()
+		tx, end := m.view()
+		defer end()
 		return Read(tx, req)
 	}
 	m.stamp(req)
+	if m.group != nil {
+		return m.join(req)
+	}
 	m.index++
 	m.log = append(m.log, proto.Clone(req).(*ompb.Request))
 	return applyAll(m.t, m.db, m.log[len(m.log)-1:], m.index-1, 1)[0]
@@ -132,8 +173,8 @@ func (m *machine) wants(req *ompb.Request, code ozerr.Code) *ompb.Response {
 }
 
 func (m *machine) hash() [32]byte {
-	tx := m.db.View()
-	defer tx.Discard()
+	tx, end := m.view()
+	defer end()
 	h := Hash(tx)
 	if err := tx.Err(); err != nil {
 		m.t.Fatalf("hash: %v", err)
@@ -143,8 +184,8 @@ func (m *machine) hash() [32]byte {
 
 // deleted returns the freed blocks' local ids.
 func (m *machine) deleted() map[uint64]bool {
-	tx := m.db.View()
-	defer tx.Discard()
+	tx, end := m.view()
+	defer end()
 	out := map[uint64]bool{}
 	last := table.DeletedKey(0, 0)
 	DeletedBlocks(tx, 0, 0, func(d *ompb.DeletedBlock) bool {
@@ -159,8 +200,8 @@ func (m *machine) deleted() map[uint64]bool {
 }
 
 func (m *machine) owned(local uint64) bool {
-	tx := m.db.View()
-	defer tx.Discard()
+	tx, end := m.view()
+	defer end()
 	return BlockOwned(tx, &commonpb.BlockID{Container: 1, Local: local})
 }
 

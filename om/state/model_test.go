@@ -226,8 +226,8 @@ func (h *history) checkRows(want map[byte]int) {
 	for _, b := range h.truth.buckets {
 		keys += len(b.keys)
 	}
-	tx := h.m.db.View()
-	defer tx.Discard()
+	tx, end := h.m.view()
+	defer end()
 	tx.All(func(key, _ []byte) bool { got[key[0]]++; return true })
 	for _, table := range []byte("kwy") {
 		if got[table] != want[table] {
@@ -241,8 +241,8 @@ func (h *history) checkRows(want map[byte]int) {
 
 // checkBlocks: each block has the owners it should have, or is freed.
 func (h *history) checkBlocks() {
-	tx := h.m.db.View()
-	defer tx.Discard()
+	tx, end := h.m.view()
+	defer end()
 	c := &call{tx: tx}
 	owners, deleted := h.truth.owners(), h.m.deleted()
 	for local := range h.truth.committed {

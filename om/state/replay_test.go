@@ -39,6 +39,23 @@ func TestModel(t *testing.T) {
 	})
 }
 
+// TestModelOfEntries is TestModel with several requests in an entry: what they write has one
+// index, and each sees what those before it did.
+func TestModelOfEntries(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, remove := tempDir(rt)
+		defer remove()
+		db := openDB(rt, dir)
+		defer db.Close()
+		h := &history{T: rt, m: newMachine(rt, db), truth: newModel()}
+		h.m.group = func() int { return rapid.IntRange(1, 12).Draw(rt, "requests") }
+		defer h.m.flush()
+		h.run(rapid.IntRange(1, 120).Draw(rt, "length"))
+		h.m.flush()
+		h.check()
+	})
+}
+
 // replay applies the log up to entry `to` in batches of drawn sizes.
 func replay(rt *rapid.T, db *table.DB, log []*ompb.Request, to int) {
 	for at := applied(db); at < to; at = applied(db) {
