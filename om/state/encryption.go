@@ -10,7 +10,7 @@ import (
 
 // Bounds of an Encryption, so that a row stays small and sizes can be computed.
 const (
-	maxCipherSize     = 1 << 56 // plain bytes, far from any overflow
+	maxCipherSize     = 1 << 50 // plain bytes; in chunks of one byte that is far from an overflow
 	maxCipherChunk    = 16 << 20
 	maxCipherOverhead = 4 << 10
 	maxSalt           = 64

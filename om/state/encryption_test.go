@@ -27,6 +27,15 @@ func TestStoredSize(t *testing.T) {
 	}
 }
 
+func TestStoredSizeOfTheLargest(t *testing.T) {
+	e := &ompb.Encryption{Chunk: 1, Overhead: maxCipherOverhead}
+	for _, size := range []uint64{maxCipherSize, maxCipherSize + 1, 1 << 52, 1 << 56} {
+		if got := storedSize(e, size); got != math.MaxUint64 && got/maxCipherOverhead < size {
+			t.Errorf("storedSize(%d) = %d: an overflow", size, got)
+		}
+	}
+}
+
 func commitSealed(key string, e *ompb.Encryption, size uint64, blocks ...*commonpb.Block) *ompb.Request {
 	req := commit("bkt", key, nil, blocks...)
 	req.GetCommitKey().Encryption, req.GetCommitKey().Size = e, size
