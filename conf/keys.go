@@ -68,6 +68,8 @@ var keys = []Key{
 		Doc: "How long a target may take for a message of at most 100 events."},
 	{Name: "mini.s3g.access.log", Kind: KindBool, Default: "false",
 		Doc: "Log every S3 request at level info; otherwise only at level debug."},
+	{Name: "mini.s3g.bucket.delete.uploads", Kind: KindBool, Default: "false",
+		Doc: "Let a bucket be deleted that holds nothing but open multipart uploads, as AWS does, and abort them; otherwise it is BucketNotEmpty."},
 	{Name: "mini.s3g.kms.vault.address", Kind: KindString, Default: "",
 		Doc: "URL of the HashiCorp Vault whose transit engine wraps the keys of aws:kms objects; empty is no KMS: 501."},
 	{Name: "mini.s3g.kms.vault.key", Kind: KindString, Default: "",

@@ -249,6 +249,12 @@ func (g *gateway) region(b client.Bucket) string {
 // deleteBucket answers DELETE of a bucket, which must be empty.
 func (g *gateway) deleteBucket(w http.ResponseWriter, r *request) error {
 	err := g.buckets.DeleteBucket(r.Context(), r.bucketRef(), r.expectedOwner())
+	if errors.Is(err, ozerr.BucketNotEmpty) && g.cfg.DeleteUploads {
+		if err := g.abortUploads(r); err != nil {
+			return err
+		}
+		err = g.buckets.DeleteBucket(r.Context(), r.bucketRef(), r.expectedOwner())
+	}
 	if errors.Is(err, ozerr.BucketNotEmpty) {
 		if b, unknown := g.bucketOf(r); unknown == nil && b.Versioning != "" {
 			return s3err.BucketNotEmpty.With("The bucket you tried to delete is not empty. You must delete all versions in the bucket.").
@@ -260,6 +266,33 @@ func (g *gateway) deleteBucket(w http.ResponseWriter, r *request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// abortUploads aborts the open uploads of a bucket without objects, for who may delete
+// the bucket. om decides afterwards whether it is empty: one that has got an object or
+// an upload meanwhile stays.
+func (g *gateway) abortUploads(r *request) error {
+	l, err := g.objects.ListVersions(r.Context(), r.bucketRef(), client.VersionListOptions{Limit: 1, ExpectedOwner: r.expectedOwner()})
+	if err != nil || len(l.Versions) > 0 {
+		return err
+	}
+	o := client.UploadListOptions{Limit: maxListKeys, ExpectedOwner: r.expectedOwner()}
+	for {
+		l, err := g.uploads.ListUploads(r.Context(), r.bucketRef(), o)
+		if err != nil {
+			return err
+		}
+		for _, u := range l.Uploads {
+			ref := client.UploadRef{KeyRef: client.KeyRef{BucketRef: r.bucketRef(), Key: u.Key}, ID: u.ID, ExpectedOwner: r.expectedOwner()}
+			if err := g.uploads.AbortUpload(r.Context(), ref); err != nil && !errors.Is(err, ozerr.NoSuchUpload) {
+				return err
+			}
+		}
+		if !l.Truncated {
+			return nil
+		}
+		o.AfterKey, o.AfterUploadID = l.NextKey, l.NextUploadID
+	}
 }
 
 // getBucketLocation answers GET ?location; nothing means us-east-1.

@@ -38,6 +38,9 @@ type Config struct {
 	// RecreateConflict makes creating one's own bucket again 409
 	// BucketAlreadyOwnedByYou, as Ozone does now, instead of AWS us-east-1's 200.
 	RecreateConflict bool
+	// DeleteUploads lets a bucket be deleted that holds nothing but open uploads, which are
+	// aborted, as AWS does; otherwise that is 409 BucketNotEmpty, as in Ozone.
+	DeleteUploads bool
 	// AccessLog logs every request at info level; off, only at debug level.
 	// Failures of ours are always logged.
 	AccessLog bool
@@ -124,6 +127,7 @@ func FromConf(c *conf.Config) (Config, error) {
 	cfg.Region = c.String("mini.s3g.region")
 	cfg.ObjectOwnership = c.String("mini.s3g.object.ownership.default")
 	cfg.RecreateConflict = c.Bool("ozone.s3g.bucket.recreate.conflict")
+	cfg.DeleteUploads = c.Bool("mini.s3g.bucket.delete.uploads")
 	cfg.AccessLog = c.Bool("mini.s3g.access.log")
 	cfg.MaxInFlight = c.Int("mini.s3g.requests.max")
 	cfg.StallTimeout = c.Duration("mini.s3g.stall.timeout")

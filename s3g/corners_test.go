@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mini-ozone/mini-ozone/s3g"
 )
 
 // expect asks and checks status and code.
@@ -195,5 +197,30 @@ func TestAnonymousOverrides(t *testing.T) {
 	expect(t, "HEAD", url+"/bucket/k?response-expires=x", "", 400, "")
 	if status, _, _ := answer(t, alice.request(t, "GET", url+"/bucket/k?response-content-type=text/html", "", nil)); status != 200 {
 		t.Errorf("signed: %d", status)
+	}
+}
+
+// A bucket that holds nothing but open uploads can be deleted as on AWS, if the setting
+// says so; one that also holds a version keeps all.
+func TestDeleteBucketWithUploads(t *testing.T) {
+	_, url := serve(t, func(c *s3g.Config) { c.DeleteUploads = true })
+	ask(t, "PUT", url+"/bucket", "")
+	ask(t, "PUT", url+"/bucket?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
+	for _, key := range []string{"a", "a", "b"} {
+		ask(t, "POST", url+"/bucket/"+key+"?uploads", "")
+	}
+	_, h, _ := ask(t, "DELETE", url+"/bucket/k", "") // a delete marker is a version
+	if status, _, body := ask(t, "DELETE", url+"/bucket", ""); status != 409 || !strings.Contains(body, "<Code>BucketNotEmpty</Code>") {
+		t.Errorf("with a delete marker: %d %s", status, body)
+	}
+	if _, _, body := ask(t, "GET", url+"/bucket?uploads", ""); strings.Count(body, "<UploadId>") != 3 {
+		t.Errorf("uploads: %s", body)
+	}
+	ask(t, "DELETE", url+"/bucket/k?versionId="+h.Get("X-Amz-Version-Id"), "")
+	if status, _, body := ask(t, "DELETE", url+"/bucket", ""); status != 204 {
+		t.Errorf("with uploads alone: %d %s", status, body)
+	}
+	if status, _, _ := ask(t, "HEAD", url+"/bucket", ""); status != 404 {
+		t.Errorf("deleted: %d", status)
 	}
 }
