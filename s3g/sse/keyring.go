@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -83,21 +84,33 @@ func ReadKeyring(path string) (*Keyring, error) {
 	return k, nil
 }
 
-// CreateKeyFile writes a file with one new key, mode 0600, unless it is there.
+// CreateKeyFile writes a file with one new key, mode 0600, unless it is there. The file
+// has its name only once it is whole and durable, and the name is durable on return:
+// what is encrypted under a key that a crash took is lost.
 func CreateKeyFile(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("sse: %w", err)
 	}
 	_, err = f.WriteString(newKeyLine())
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		err = errors.Join(err, os.Remove(path)) // half a key file would stay for ever
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Link(f.Name(), path)
 	}
-	return err
+	if errors.Is(err, fs.ErrExist) { // another gateway was first
+		err = nil
+	}
+	return errors.Join(err, os.Remove(f.Name()), syncDir(filepath.Dir(path)))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func newKeyLine() string {

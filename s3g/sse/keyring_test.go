@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -99,6 +101,35 @@ func TestKeyFile(t *testing.T) {
 	}
 	if _, err := ReadKeyring(path); err == nil {
 		t.Error("a file that everybody may read was taken")
+	}
+}
+
+// TestCreateKeyFileTogether: of gateways that start at once one makes the file; none sees a
+// part of it, and nothing else is left.
+func TestCreateKeyFileTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	seen := make([]string, 8)
+	var wg sync.WaitGroup
+	for i := range seen {
+		wg.Go(func() {
+			if err := CreateKeyFile(path); err != nil {
+				t.Error(err)
+				return
+			}
+			k, err := ReadKeyring(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			seen[i] = k.String()
+		})
+	}
+	wg.Wait()
+	if len(slices.Compact(seen)) != 1 {
+		t.Errorf("keys %v", seen)
+	}
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+		t.Errorf("%v %v", entries, err)
 	}
 }
 
