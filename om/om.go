@@ -116,7 +116,7 @@ func listen(addr string) (net.Listener, error) {
 func (s *Server) raftConfig() raftnode.Config {
 	rc := s.cfg.Raft
 	rc.ID, rc.Dir, rc.Listen, rc.Log = s.cfg.ID, s.cfg.Dir, s.cfg.RaftListen, s.log
-	rc.Peers, rc.Bootstrap = s.cfg.Peers, s.cfg.Bootstrap
+	rc.Peers, rc.Bootstrap, rc.Key = s.cfg.Peers, s.cfg.Bootstrap, s.admin
 	if len(rc.Peers) <= 1 {
 		rc.Bootstrap = true
 	}

@@ -36,6 +36,22 @@ func proof(key []byte, side string, client, server nonce) []byte {
 	return mac.Sum(nil)
 }
 
+// ProveClient is the client's part of the exchange on a connection that speaks something
+// else than this package's frames afterwards, as om's raft does; ProveServer is the
+// server's.
+func ProveClient(nc net.Conn, key []byte, timeout time.Duration) error {
+	if err := nc.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	if err := proveClient(nc, key); err != nil {
+		return err
+	}
+	return nc.SetDeadline(time.Time{})
+}
+
+// ProveServer is the counterpart of ProveClient. Strangers have a few seconds.
+func ProveServer(nc net.Conn, key []byte) error { return proveServer(nc, key) }
+
 // proveClient is the client's part of the exchange. ctx bounds it through the
 // connection's deadline, which it leaves unset.
 func proveClient(nc net.Conn, key []byte) error {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/mini-ozone/mini-ozone/internal/rpc"
 )
 
 // stream is raft's TCP layer. It advertises the configured host:port as it is:
@@ -18,11 +20,58 @@ import (
 type stream struct {
 	net.Listener
 	advertise raft.ServerAddress
+	key       []byte        // that peers prove to know; nil: they need not
+	proven    chan net.Conn // peers that did; only with a key
+	done      chan struct{} // closed by Close
 
 	mu     sync.Mutex
 	conns  map[*streamConn]struct{}
 	closed bool
 }
+
+func newStream(l net.Listener, advertise raft.ServerAddress, key []byte) *stream {
+	s := &stream{
+		Listener: l, advertise: advertise, key: key, proven: make(chan net.Conn), done: make(chan struct{}),
+		conns: map[*streamConn]struct{}{},
+	}
+	if key != nil {
+		go s.admit()
+	}
+	return s
+}
+
+// admit takes connections in until Close and gives Accept those of peers. A stranger
+// holds up nobody else.
+func (s *stream) admit() {
+	for {
+		nc, err := s.Listener.Accept()
+		if err != nil {
+			select {
+			case <-s.done:
+				return
+			case <-time.After(acceptPause): // out of file descriptors, most likely
+				continue
+			}
+		}
+		c, err := s.own(nc)
+		if err != nil {
+			return // closed
+		}
+		go func() {
+			if err := rpc.ProveServer(c, s.key); err != nil {
+				_ = c.Close() // a stranger; the proof has told it why
+				return
+			}
+			select {
+			case s.proven <- c:
+			case <-s.done:
+			}
+		}()
+	}
+}
+
+// acceptPause is how long admit waits after an error of the listener.
+const acceptPause = 50 * time.Millisecond
 
 type hostPort string
 
@@ -34,6 +83,14 @@ func (s *stream) Addr() net.Addr { return hostPort(s.advertise) }
 
 // Accept waits for a peer.
 func (s *stream) Accept() (net.Conn, error) {
+	if s.key != nil {
+		select {
+		case c := <-s.proven:
+			return c, nil
+		case <-s.done:
+			return nil, net.ErrClosed
+		}
+	}
 	c, err := s.Listener.Accept()
 	if err != nil {
 		return nil, err
@@ -47,12 +104,22 @@ func (s *stream) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn,
 	if err != nil {
 		return nil, err
 	}
-	return s.own(c)
+	own, err := s.own(c)
+	if err != nil || s.key == nil {
+		return own, err
+	}
+	if err := rpc.ProveClient(own, s.key, timeout); err != nil {
+		return nil, errors.Join(err, own.Close())
+	}
+	return own, nil
 }
 
 // Close ends the listener and all connections.
 func (s *stream) Close() error {
 	s.mu.Lock()
+	if !s.closed {
+		close(s.done)
+	}
 	s.closed = true
 	conns := slices.Collect(maps.Keys(s.conns))
 	s.mu.Unlock()
@@ -107,7 +174,7 @@ func openTransport(c *Config) (raft.Transport, error) {
 		return nil, fmt.Errorf("raft transport: %w", err)
 	}
 	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:  &stream{Listener: l, advertise: c.raftAddress(c.self()), conns: map[*streamConn]struct{}{}},
+		Stream:  newStream(l, c.raftAddress(c.self()), c.Key),
 		MaxPool: 3,
 		Timeout: 10 * time.Second,
 		Logger:  newLogger(c.Log, false),
