@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"maps"
 	"os"
 	"path/filepath"
@@ -10,11 +11,13 @@ import (
 
 	"github.com/mini-ozone/mini-ozone/om/table"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
+	"github.com/rs/zerolog"
 	"pgregory.net/rapid"
 )
 
 // TestModel runs random histories with repeated requests over the model; then, for some,
-// the same log, cut into other batches, on a second replica, or with crashes.
+// the same log, cut into other batches, on a second replica, or with crashes; or a replica
+// made of a snapshot.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, remove := tempDir(rt)
@@ -35,6 +38,8 @@ func TestModel(t *testing.T) {
 			}
 		case 1:
 			crashes(rt, filepath.Join(dir, "c"), h.m.log, want)
+		case 2:
+			installed(rt, db, filepath.Join(dir, "d"), want)
 		}
 	})
 }
@@ -61,6 +66,22 @@ func replay(rt *rapid.T, db *table.DB, log []*ompb.Request, to int) {
 	for at := applied(db); at < to; at = applied(db) {
 		n := min(rapid.IntRange(1, 12).Draw(rt, "batch"), to-at)
 		applyAll(rt, db, log[at:at+n], uint64(at), 1)
+	}
+}
+
+// installed makes another replica of a snapshot of db.
+func installed(rt *rapid.T, db *table.DB, dir string, want [32]byte) {
+	var snapshot bytes.Buffer
+	if _, _, err := db.Export(&snapshot); err != nil {
+		rt.Fatalf("export: %v", err)
+	}
+	if _, _, err := table.Import(dir, &snapshot, table.Options{Log: zerolog.Nop(), MemTableSize: 1 << 20}); err != nil {
+		rt.Fatalf("import: %v", err)
+	}
+	other := openDB(rt, dir)
+	defer other.Close()
+	if got := (&machine{t: rt, db: other}).hash(); got != want || applied(other) != applied(db) {
+		rt.Fatalf("the installed replica differs")
 	}
 }
 
