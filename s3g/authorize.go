@@ -132,7 +132,7 @@ func (g *gateway) allowHeaders(r *request) error {
 		}
 	}
 	for _, action := range actions {
-		q := question(r, action, b, r.keyRef(), &client.Object{Key: r.Key, Owner: r.callerName(), Bucket: b})
+		q := g.question(r, action, b, r.keyRef(), &client.Object{Key: r.Key, Owner: r.callerName(), Bucket: b})
 		q.Object.Own = true
 		if err := g.answer(r, b, q); err != nil {
 			return err
@@ -185,19 +185,24 @@ func (g *gateway) allowCopiedTags(r *request, tags map[string]string) error {
 
 // ask puts the question about o, nil for an object that is not there.
 func (g *gateway) ask(r *request, action string, b client.Bucket, ref client.KeyRef, o *client.Object) error {
-	return g.answer(r, b, question(r, action, b, ref, o))
+	return g.answer(r, b, g.question(r, action, b, ref, o))
 }
 
 // question is the one of ask, as yet without b's policy. An action on a key that is named
 // with a version has its own name.
-func question(r *request, action string, b client.Bucket, ref client.KeyRef, o *client.Object) *access.Question {
+func (g *gateway) question(r *request, action string, b client.Bucket, ref client.KeyRef, o *client.Object) *access.Question {
 	if ref.VersionID != "" {
 		action = access.WithVersion(action)
 	}
 	q := &access.Question{
 		Caller: client.Caller(r.Context()), Action: action, Key: ref.Key, Bucket: accessBucket(b),
-		Keys: &conditionKeys{r: r, ref: ref, object: o},
 	}
+	keys := &conditionKeys{r: r, ref: ref, object: o}
+	switch r.row.op {
+	case "UploadPart", "UploadPartCopy", "CompleteMultipartUpload":
+		keys.upload = func() (client.Upload, error) { return g.uploads.GetUpload(r.Context(), r.uploadRef()) }
+	}
+	q.Keys = keys
 	if o != nil {
 		q.Object = &access.Object{Owner: objectOwner(o), Grants: grantsOf(o.ACL), HasACL: o.ACL != nil}
 	}

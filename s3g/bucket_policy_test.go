@@ -109,3 +109,29 @@ func TestBypassAndMultiDelete(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A policy that asks for encryption speaks of that of the upload: parts and Complete
+// don't say it again.
+func TestPolicyEncryptedUpload(t *testing.T) {
+	w := newTown(t)
+	sealed := []string{
+		"x-amz-server-side-encryption-customer-algorithm", "AES256",
+		"x-amz-server-side-encryption-customer-key", "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
+		"x-amz-server-side-encryption-customer-key-md5", "zZ5FnqcIqUjVwvWmyog4zw==",
+	}
+	start := func(key string, header ...string) string {
+		_, id, _ := strings.Cut(w.ok("alice", "POST /bucket/"+key+"?uploads", "", header...), "<UploadId>")
+		id, _, _ = strings.Cut(id, "<")
+		return "/bucket/" + key + "?uploadId=" + id
+	}
+	w.ok("alice", "PUT /bucket", "")
+	plain := start("plain")
+	w.ok("alice", "PUT /bucket?policy", jsonPolicy("Deny", `"*"`, `"s3:PutObject"`, `,"Condition":{"Null":{"s3:x-amz-server-side-encryption-customer-algorithm":"true"}}`))
+	w.denied("alice", "POST /bucket/k?uploads", "")
+	w.denied("alice", "PUT "+plain+"&partNumber=1", "x")
+	upload := start("k", sealed...)
+	w.ok("alice", "PUT "+upload+"&partNumber=1", "x", sealed...)
+	_, etag, _ := strings.Cut(w.ok("alice", "GET "+upload, ""), "<ETag>")
+	etag, _, _ = strings.Cut(etag, "<")
+	w.ok("alice", "POST "+upload, "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"+etag+"</ETag></Part></CompleteMultipartUpload>")
+}

@@ -21,6 +21,9 @@ type conditionKeys struct {
 	r      *request
 	ref    client.KeyRef  // what is asked about
 	object *client.Object // nil: there is none, or it does not matter
+	// upload is the one that r adds to or completes: parts are encrypted as it says, and
+	// clients say it to CreateMultipartUpload alone. nil for other operations.
+	upload func() (client.Upload, error)
 }
 
 // Values implements access.Keys.
@@ -111,6 +114,15 @@ func (k *conditionKeys) ofS3(name string) []string {
 		}
 	case "s3:objectcreationoperation":
 		return []string{strconv.FormatBool(r.row.op != "UploadPart" && r.row.op != "UploadPartCopy")}
+	}
+	if strings.HasPrefix(name, "s3:x-amz-server-side-encryption") && k.upload != nil {
+		up, err := k.upload()
+		if err != nil || up.Encryption == nil {
+			return nil
+		}
+		h := http.Header{}
+		tellEncryption(h, up.Encryption)
+		return header(h, name[3:])
 	}
 	if strings.HasPrefix(name, "s3:x-amz-grant-") {
 		return headerLines(r.Header, name[3:])
