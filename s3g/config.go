@@ -74,6 +74,7 @@ func DefaultConfig() Config {
 		HTTPSAddress:      "0.0.0.0:9879",
 		SigV2:             true,
 		Region:            "us-east-1",
+		DeleteUploads:     true,
 		ObjectOwnership:   access.ObjectWriter,
 		MaxInFlight:       1024,
 		QueueTimeout:      time.Second,

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mini-ozone/mini-ozone/s3g"
 )
 
 // expect asks and checks status and code.
@@ -200,10 +199,10 @@ func TestAnonymousOverrides(t *testing.T) {
 	}
 }
 
-// A bucket that holds nothing but open uploads can be deleted as on AWS, if the setting
-// says so; one that also holds a version keeps all.
+// A bucket that holds nothing but open uploads can be deleted as on AWS; one that also
+// holds a version keeps all.
 func TestDeleteBucketWithUploads(t *testing.T) {
-	_, url := serve(t, func(c *s3g.Config) { c.DeleteUploads = true })
+	_, url := serve(t, nil)
 	ask(t, "PUT", url+"/bucket", "")
 	ask(t, "PUT", url+"/bucket?versioning", "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>")
 	for _, key := range []string{"a", "a", "b"} {

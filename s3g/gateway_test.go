@@ -349,9 +349,9 @@ func TestFromConf(t *testing.T) {
 	}
 	set("ozone.s3g.domain.name", "S3G.internal, eu.s3g.internal")
 	set("ozone.s3g.bucket.recreate.conflict", "true")
-	set("mini.s3g.bucket.delete.uploads", "true")
+	set("mini.s3g.bucket.delete.uploads", "false")
 	cfg, err := s3g.FromConf(c)
-	if err != nil || !cfg.RecreateConflict || !cfg.DeleteUploads || cfg.Domains[0] != "s3g.internal" || cfg.Region != "us-east-1" || cfg.HTTPAddress != "0.0.0.0:9878" {
+	if err != nil || !cfg.RecreateConflict || cfg.DeleteUploads || cfg.Domains[0] != "s3g.internal" || cfg.Region != "us-east-1" || cfg.HTTPAddress != "0.0.0.0:9878" {
 		t.Fatalf("%+v %v", cfg, err)
 	}
 	set("ozone.security.enabled", "true")

@@ -36,10 +36,11 @@ func conformance(t *testing.T, options ...ozonetest.Option) (*ozonetest.Cluster,
 	return c, s3gtest.Target{URL: c.Endpoint(), Has: s3gtest.InProcess | s3gtest.EncryptionKey}
 }
 
-// With signatures, and Ozone's present answer to a bucket created again.
+// With signatures, and Ozone's present answers where a setting gives them.
 func TestConformance(t *testing.T) {
-	_, tg := conformance(t, ozonetest.Set("ozone.s3g.bucket.recreate.conflict", "true"))
-	tg.AccessKey, tg.SecretKey, tg.RecreateConflict = "thisisakey", "anything", true
+	_, tg := conformance(t, ozonetest.Set("ozone.s3g.bucket.recreate.conflict", "true"),
+		ozonetest.Set("mini.s3g.bucket.delete.uploads", "false"))
+	tg.AccessKey, tg.SecretKey, tg.RecreateConflict, tg.UploadsKeepBucket = "thisisakey", "anything", true, true
 	s3gtest.Run(t, tg)
 }
 

@@ -28,13 +28,14 @@ type User struct{ AccessKey, SecretKey string }
 
 // Target is the endpoint under test.
 type Target struct {
-	URL              string // http://host:port
-	AccessKey        string // "" is anonymous
-	SecretKey        string
-	Other            User // another user, who owns nothing of the first's; any in open mode
-	Secure           bool // signatures are verified and rights enforced
-	RecreateConflict bool // creating one's own bucket again is 409
-	Has              Need // what the target has of what cases may need
+	URL               string // http://host:port
+	AccessKey         string // "" is anonymous
+	SecretKey         string
+	Other             User // another user, who owns nothing of the first's; any in open mode
+	Secure            bool // signatures are verified and rights enforced
+	RecreateConflict  bool // creating one's own bucket again is 409
+	UploadsKeepBucket bool // a bucket with open uploads is BucketNotEmpty
+	Has               Need // what the target has of what cases may need
 }
 
 func (tg Target) mode() Mode {
