@@ -73,6 +73,7 @@ func IsRead(req *ompb.Request) bool {
 	case *ompb.Request_GetVolume, *ompb.Request_ListVolumes, *ompb.Request_GetBucket, *ompb.Request_ListBuckets,
 		*ompb.Request_GetKey, *ompb.Request_ListKeys, *ompb.Request_ListParts, *ompb.Request_ListUploads,
 		*ompb.Request_GetUpload, *ompb.Request_ListNodes, *ompb.Request_ListContainers,
+		*ompb.Request_GetContainer, *ompb.Request_ListContainerBlocks,
 		*ompb.Request_GetBucketDocument, *ompb.Request_ListVersions, *ompb.Request_FindUser, *ompb.Request_ListUsers:
 		return true
 	}
@@ -84,14 +85,15 @@ func InternalOnly(req *ompb.Request) bool {
 	switch req.GetOp().(type) {
 	case *ompb.Request_ReserveIds, *ompb.Request_CreateContainer, *ompb.Request_SetContainerState,
 		*ompb.Request_RegisterNode, *ompb.Request_ForgetDeletedBlocks, *ompb.Request_PruneResults,
-		*ompb.Request_InitCluster, *ompb.Request_ForgetEvents:
+		*ompb.Request_InitCluster, *ompb.Request_ForgetEvents, *ompb.Request_SetContainerReplicas,
+		*ompb.Request_FenceContainers, *ompb.Request_SetTokenKeys:
 		return true
 	}
 	return false
 }
 
 // NeedsLog: Apply answers it. What is neither IsRead nor NeedsLog is the server's own
-// (AllocateBlocks, ReportBadReplica, GetRoles, GetSecret) or no request at all.
+// (AllocateBlocks, ReportBadReplica, GetRoles, GetSecret and the like) or no request at all.
 func NeedsLog(req *ompb.Request) bool {
 	switch req.GetOp().(type) {
 	case *ompb.Request_CreateVolume, *ompb.Request_DeleteVolume, *ompb.Request_CreateBucket, *ompb.Request_DeleteBucket,
@@ -99,7 +101,7 @@ func NeedsLog(req *ompb.Request) bool {
 		*ompb.Request_SetKeyTags, *ompb.Request_CreateUpload, *ompb.Request_CommitPart,
 		*ompb.Request_CompleteUpload, *ompb.Request_AbortUpload,
 		*ompb.Request_SetBucket, *ompb.Request_SetKeyAcl, *ompb.Request_SetKeyLock,
-		*ompb.Request_SetUser, *ompb.Request_DeleteUser:
+		*ompb.Request_SetUser, *ompb.Request_DeleteUser, *ompb.Request_SetNodeState, *ompb.Request_ForgetNode:
 		return true
 	}
 	return InternalOnly(req)
@@ -159,6 +161,16 @@ func (c *call) apply() (*ompb.Response, error) {
 		return c.pruneResults(op.PruneResults)
 	case *ompb.Request_InitCluster:
 		return c.initCluster(op.InitCluster)
+	case *ompb.Request_SetContainerReplicas:
+		return c.setContainerReplicas(op.SetContainerReplicas)
+	case *ompb.Request_FenceContainers:
+		return c.fenceContainers(op.FenceContainers)
+	case *ompb.Request_SetNodeState:
+		return c.setNodeState(op.SetNodeState)
+	case *ompb.Request_ForgetNode:
+		return c.forgetNode(op.ForgetNode)
+	case *ompb.Request_SetTokenKeys:
+		return c.setTokenKeys(op.SetTokenKeys)
 	}
 	panic(fmt.Sprintf("state: NeedsLog and apply disagree on %T", c.req.Op))
 }
@@ -187,6 +199,10 @@ func (c *call) read() (*ompb.Response, error) {
 		return c.listNodes()
 	case *ompb.Request_ListContainers:
 		return c.listContainers(op.ListContainers)
+	case *ompb.Request_GetContainer:
+		return c.getContainer(op.GetContainer)
+	case *ompb.Request_ListContainerBlocks:
+		return c.listContainerBlocks(op.ListContainerBlocks)
 	case *ompb.Request_GetBucketDocument:
 		return c.getBucketDocument(op.GetBucketDocument)
 	case *ompb.Request_ListVersions:

@@ -22,11 +22,13 @@ const eventPrice = 10
 // maxPartBlocks keeps a part row well below a row's limit.
 const maxPartBlocks = 8192
 
-// blockRow is what a block's row says: how many keys and parts hold it, and how many
-// bytes the stored block has.
+// blockRow is what a block's row says: how many keys and parts hold it, how many bytes
+// the stored block has, and their CRC32C; rows of the first format don't have that.
 type blockRow struct {
 	refs   uint32
 	length uint64
+	crc    uint32
+	hasCRC bool
 }
 
 // owner names a version of a key, or a part, in owner rows.
@@ -66,15 +68,22 @@ func (c *call) blockRow(id blockID) (row blockRow, ok bool) {
 }
 
 func decodeBlockRow(v []byte) (blockRow, bool) {
-	if len(v) != 12 {
-		return blockRow{}, false
+	switch len(v) {
+	case 12:
+		return blockRow{refs: binary.BigEndian.Uint32(v), length: binary.BigEndian.Uint64(v[4:])}, true
+	case 16:
+		return blockRow{binary.BigEndian.Uint32(v), binary.BigEndian.Uint64(v[4:]), binary.BigEndian.Uint32(v[12:]), true}, true
 	}
-	return blockRow{binary.BigEndian.Uint32(v), binary.BigEndian.Uint64(v[4:])}, true
+	return blockRow{}, false
 }
 
 func (c *call) putBlockRow(id blockID, row blockRow) {
-	v := binary.BigEndian.AppendUint32(nil, row.refs)
-	table.Blocks.Put(c.tx, id.key(), binary.BigEndian.AppendUint64(v, row.length))
+	v := binary.BigEndian.AppendUint32(make([]byte, 0, 16), row.refs)
+	v = binary.BigEndian.AppendUint64(v, row.length)
+	if row.hasCRC {
+		v = binary.BigEndian.AppendUint32(v, row.crc)
+	}
+	table.Blocks.Put(c.tx, id.key(), v)
 }
 
 // distinct returns the stored blocks in bs, each once, in order. Slices of a block
@@ -95,23 +104,24 @@ func distinct(bs []*commonpb.Block) []*commonpb.Block {
 }
 
 // checkBlocks decides whether a writer may refer to these blocks for an object of this
-// size: whole blocks nobody has yet, in containers that exist. With share (parts: an
+// size: whole blocks nobody has yet, in containers that exist and are not fenced. With share (parts: an
 // upload-part-copy), also blocks and slices of blocks that somebody still has.
 func (c *call) checkBlocks(bs []*commonpb.Block, size uint64, share bool) error {
 	if err := checkPieces(bs, size); err != nil {
 		return err
 	}
-	known := make(map[uint64]bool)
+	containers := make(map[uint64]*ompb.ContainerInfo)
 	for _, b := range bs {
 		id := idOf(b)
-		if !known[id.container] {
-			if !table.Containers.Has(c.tx, table.U64(id.container)) {
+		if containers[id.container] == nil {
+			if containers[id.container] = Container(c.tx, id.container); containers[id.container] == nil {
 				return ozerr.New(ozerr.ContainerNotFound, "container %d does not exist", id.container)
 			}
-			known[id.container] = true
 		}
 		row, ok := c.blockRow(id)
 		switch whole := b.Offset == 0 && b.Length == b.BlockLength; {
+		case !ok && whole && containers[id.container].Fenced:
+			return ozerr.New(ozerr.ContainerClosed, "container %d was fenced: the bytes of this object came too long ago", id.container)
 		case !ok && whole:
 		case !ok:
 			return ozerr.New(ozerr.InvalidRequest, "a piece of block %d/%d, which nobody has", id.container, id.local)
@@ -158,7 +168,7 @@ func (c *call) own(o owner, bs []*commonpb.Block) {
 			continue
 		}
 		table.Owners.Put(c.tx, row, nil)
-		c.putBlockRow(id, blockRow{r.refs + 1, b.BlockLength})
+		c.putBlockRow(id, blockRow{r.refs + 1, b.BlockLength, b.Crc32C, true})
 	}
 }
 
@@ -242,14 +252,40 @@ func BlockOwned(tx *table.Txn, id *commonpb.BlockID) bool {
 
 // BlocksOf calls f for each block of the container that is owned, or freed and not
 // yet forgotten, in order of local ids from `from` on, until f returns false.
-func BlocksOf(tx *table.Txn, container, from uint64, f func(id *commonpb.BlockID, length uint64, freed bool) bool) {
+func BlocksOf(tx *table.Txn, container, from uint64, f func(*ompb.ContainerBlock) bool) {
 	table.Blocks.Scan(tx, table.U64(container), table.BlockKey(container, from), func(key, v []byte) bool {
 		row, ok := decodeBlockRow(v)
 		if !ok {
 			tx.Fail(errors.Join(table.ErrCorrupt, errors.New("block row")))
 			return false
 		}
-		id := &commonpb.BlockID{Container: container, Local: binary.BigEndian.Uint64(key[8:])}
-		return f(id, row.length, row.refs == 0)
+		return f(&ompb.ContainerBlock{
+			Local: binary.BigEndian.Uint64(key[8:]), Length: row.length,
+			Crc32C: row.crc, HasCrc: row.hasCRC, Freed: row.refs == 0,
+		})
 	})
+}
+
+// maxContainerBlocks is the most and the default of a page of ListContainerBlocks.
+const maxContainerBlocks = 10_000
+
+func (c *call) listContainerBlocks(r *ompb.ListContainerBlocks) (*ompb.Response, error) {
+	m := Container(c.tx, r.Container)
+	if m == nil {
+		return nil, ozerr.New(ozerr.ContainerNotFound, "container %d does not exist", r.Container)
+	}
+	list, limit := &ompb.ContainerBlocks{Container: m}, int(min(r.Limit, maxContainerBlocks))
+	if limit == 0 {
+		limit = maxContainerBlocks
+	}
+	if r.AfterLocal < ^uint64(0) {
+		BlocksOf(c.tx, r.Container, r.AfterLocal+1, func(b *ompb.ContainerBlock) bool {
+			if list.Truncated = len(list.Blocks) == limit; list.Truncated {
+				return false
+			}
+			list.Blocks = append(list.Blocks, b)
+			return true
+		})
+	}
+	return &ompb.Response{Result: &ompb.Response_ContainerBlocks{ContainerBlocks: list}}, nil
 }

@@ -73,6 +73,14 @@ func Nodes(tx *table.Txn, f func(*ompb.NodeInfo) bool) {
 	table.Nodes.Scan(tx, nil, nil, func(_ []byte, m *ompb.NodeInfo) bool { return f(m) })
 }
 
+func (c *call) getContainer(r *ompb.GetContainer) (*ompb.Response, error) {
+	m := Container(c.tx, r.Container)
+	if m == nil {
+		return nil, ozerr.New(ozerr.ContainerNotFound, "container %d does not exist", r.Container)
+	}
+	return containerAnswer(m), nil
+}
+
 func containerAnswer(m *ompb.ContainerInfo) *ompb.Response {
 	return &ompb.Response{Result: &ompb.Response_Container{Container: m}}
 }
@@ -141,7 +149,7 @@ func (c *call) registerNode(r *ompb.RegisterNode) (*ompb.Response, error) {
 	}
 	n := &ompb.NodeInfo{Node: r.Node, RegisteredNs: c.now()}
 	if old := table.Nodes.Get(c.tx, []byte(id)); old != nil {
-		n.RegisteredNs = old.RegisteredNs
+		n.RegisteredNs, n.OpState, n.UntilNs = old.RegisteredNs, old.OpState, old.UntilNs
 	}
 	table.Nodes.Put(c.tx, []byte(id), n)
 	return nil, nil

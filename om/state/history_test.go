@@ -200,7 +200,7 @@ func (h *history) commitPart() {
 func (h *history) length(local uint64) (n uint64) {
 	tx, end := h.m.view()
 	defer end()
-	BlocksOf(tx, 1, local, func(_ *commonpb.BlockID, length uint64, _ bool) bool { n = length; return false })
+	BlocksOf(tx, 1, local, func(b *ompb.ContainerBlock) bool { n = b.Length; return false })
 	return n
 }
 

@@ -518,9 +518,13 @@ func TestUnknownOperationPanics(t *testing.T) {
 }
 
 // TestEveryOperationIsPlaced: each member of the oneof is a read, a logged one, or one of
-// the four the server answers itself.
+// those the server answers itself.
 func TestEveryOperationIsPlaced(t *testing.T) {
-	own := map[string]bool{"allocate_blocks": true, "report_bad_replica": true, "get_roles": true, "get_secret": true}
+	own := map[string]bool{
+		"allocate_blocks": true, "report_bad_replica": true, "get_roles": true, "get_secret": true,
+		"get_replication": true, "control_replication": true, "close_container_now": true,
+		"get_group": true, "join_group": true, "change_group": true,
+	}
 	fields := (&ompb.Request{}).ProtoReflect().Descriptor().Oneofs().ByName("op").Fields()
 	for i := range fields.Len() {
 		req := &ompb.Request{}

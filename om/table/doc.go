@@ -20,7 +20,7 @@
 //	'U' done    bucket u64, esc(key), upload 24 B          UploadInfo, completed
 //	'T' doneAt  completed_ns u64, then the key of 'U'      empty
 //	'p' part    upload 24 B, number u32                    PartInfo
-//	'B' block   container u64, local u64                   refs u32, stored length u64
+//	'B' block   container u64, local u64                   refs u32, stored length u64, crc32c u32 (absent in old rows)
 //	'O' owner   container u64, local u64, owner            empty
 //	'D' deleted index u64, ordinal u32                     DeletedBlock
 //	'C' contnr  container u64                              ContainerInfo
@@ -30,6 +30,7 @@
 //	'S' session client                                     low u64, last_ns u64
 //	'L' cluster (nothing)                                  cluster id
 //	'X' extra   name                                       bytes of the server around (raft's configuration)
+//	't' tokens  "token-keys"                               SetTokenKeys
 //	'g' documnt bucket u64, kind                           BucketDocument
 //	'a' user    name                                       UserInfo
 //	'e' userOf  "i" canonical id, or "m" e-mail            name

@@ -26,6 +26,7 @@ var (
 	Sessions   = Raw{'S'}
 	Cluster    = Raw{'L'}
 	Extra      = Raw{'X'}
+	TokenKeys  = Rows[ompb.SetTokenKeys, *ompb.SetTokenKeys]{'t'}
 	Documents  = Rows[ompb.BucketDocument, *ompb.BucketDocument]{'g'}
 	Users      = Rows[ompb.UserInfo, *ompb.UserInfo]{'a'}
 	UserNames  = Raw{'e'}

@@ -84,10 +84,13 @@ type Block struct {
 	Id    *BlockID               `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Bytes of the stored block, and the CRC32C over all of them. A reader checks
 	// what a datanode sends against this value, so a datanode can't vouch for itself.
-	BlockLength   uint64 `protobuf:"varint,2,opt,name=block_length,json=blockLength,proto3" json:"block_length,omitempty"`
-	Crc32C        uint32 `protobuf:"fixed32,3,opt,name=crc32c,proto3" json:"crc32c,omitempty"`
-	Offset        uint64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
-	Length        uint64 `protobuf:"varint,5,opt,name=length,proto3" json:"length,omitempty"`
+	BlockLength uint64 `protobuf:"varint,2,opt,name=block_length,json=blockLength,proto3" json:"block_length,omitempty"`
+	Crc32C      uint32 `protobuf:"fixed32,3,opt,name=crc32c,proto3" json:"crc32c,omitempty"`
+	Offset      uint64 `protobuf:"varint,4,opt,name=offset,proto3" json:"offset,omitempty"`
+	Length      uint64 `protobuf:"varint,5,opt,name=length,proto3" json:"length,omitempty"`
+	// Secure mode, in answers only: lets the holder read the block on any datanode
+	// (see internal/blocktoken).
+	Token         []byte `protobuf:"bytes,6,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,6 +158,13 @@ func (x *Block) GetLength() uint64 {
 		return x.Length
 	}
 	return 0
+}
+
+func (x *Block) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
 }
 
 // Node is a datanode as clients reach it.
@@ -302,13 +312,14 @@ const file_commonpb_common_proto_rawDesc = "" +
 	"\x15commonpb/common.proto\x12\fozone.common\"=\n" +
 	"\aBlockID\x12\x1c\n" +
 	"\tcontainer\x18\x01 \x01(\x04R\tcontainer\x12\x14\n" +
-	"\x05local\x18\x02 \x01(\x04R\x05local\"\x99\x01\n" +
+	"\x05local\x18\x02 \x01(\x04R\x05local\"\xaf\x01\n" +
 	"\x05Block\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.ozone.common.BlockIDR\x02id\x12!\n" +
 	"\fblock_length\x18\x02 \x01(\x04R\vblockLength\x12\x16\n" +
 	"\x06crc32c\x18\x03 \x01(\aR\x06crc32c\x12\x16\n" +
 	"\x06offset\x18\x04 \x01(\x04R\x06offset\x12\x16\n" +
-	"\x06length\x18\x05 \x01(\x04R\x06length\"{\n" +
+	"\x06length\x18\x05 \x01(\x04R\x06length\x12\x14\n" +
+	"\x05token\x18\x06 \x01(\fR\x05token\"{\n" +
 	"\x04Node\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12\x18\n" +

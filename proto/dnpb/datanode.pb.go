@@ -414,6 +414,8 @@ type ListBlocksRequest struct {
 	Container     uint64                 `protobuf:"varint,1,opt,name=container,proto3" json:"container,omitempty"`
 	AfterLocal    uint64                 `protobuf:"varint,2,opt,name=after_local,json=afterLocal,proto3" json:"after_local,omitempty"`
 	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"` // 0: 1000
+	Token         []byte                 `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`  // secure mode
+	Node          string                 `protobuf:"bytes,5,opt,name=node,proto3" json:"node,omitempty"`    // as in WriteRequest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +469,20 @@ func (x *ListBlocksRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *ListBlocksRequest) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *ListBlocksRequest) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
 }
 
 type ListBlocksResponse struct {
@@ -583,12 +599,17 @@ func (x *StoredBlock) GetCrc32C() uint32 {
 
 // ContainerReport is a datanode's word on one container, part of its heartbeats.
 type ContainerReport struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	State         ContainerState         `protobuf:"varint,2,opt,name=state,proto3,enum=ozone.datanode.ContainerState" json:"state,omitempty"`
-	UsedBytes     uint64                 `protobuf:"varint,3,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"` // live block bytes
-	FileBytes     uint64                 `protobuf:"varint,4,opt,name=file_bytes,json=fileBytes,proto3" json:"file_bytes,omitempty"` // bytes of the log, dead ones included
-	Blocks        uint64                 `protobuf:"varint,5,opt,name=blocks,proto3" json:"blocks,omitempty"`                        // live, committed
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Id        uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	State     ContainerState         `protobuf:"varint,2,opt,name=state,proto3,enum=ozone.datanode.ContainerState" json:"state,omitempty"`
+	UsedBytes uint64                 `protobuf:"varint,3,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"` // live block bytes
+	FileBytes uint64                 `protobuf:"varint,4,opt,name=file_bytes,json=fileBytes,proto3" json:"file_bytes,omitempty"` // bytes of the log, dead ones included
+	Blocks    uint64                 `protobuf:"varint,5,opt,name=blocks,proto3" json:"blocks,omitempty"`                        // live, committed; without those in quarantine
+	// Digest of the live blocks: the sum, modulo 2^64, of a hash of (local id, length,
+	// crc32c) of each. Replicas with the same blocks have the same, in any order of writing.
+	Content       uint64 `protobuf:"fixed64,6,opt,name=content,proto3" json:"content,omitempty"`
+	DiskBytes     uint64 `protobuf:"varint,7,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"` // allocated on the disk, holes left out
+	Quarantined   uint64 `protobuf:"varint,8,opt,name=quarantined,proto3" json:"quarantined,omitempty"`              // blocks kept though om knows nothing of them
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -658,6 +679,27 @@ func (x *ContainerReport) GetBlocks() uint64 {
 	return 0
 }
 
+func (x *ContainerReport) GetContent() uint64 {
+	if x != nil {
+		return x.Content
+	}
+	return 0
+}
+
+func (x *ContainerReport) GetDiskBytes() uint64 {
+	if x != nil {
+		return x.DiskBytes
+	}
+	return 0
+}
+
+func (x *ContainerReport) GetQuarantined() uint64 {
+	if x != nil {
+		return x.Quarantined
+	}
+	return 0
+}
+
 // Heartbeat ("om.Heartbeat"): a datanode to every om, each interval.
 type Heartbeat struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
@@ -671,8 +713,13 @@ type Heartbeat struct {
 	FullReport bool               `protobuf:"varint,7,opt,name=full_report,json=fullReport,proto3" json:"full_report,omitempty"`
 	Containers []*ContainerReport `protobuf:"bytes,8,rep,name=containers,proto3" json:"containers,omitempty"`
 	// Orders carried out since the last heartbeat that om acknowledged.
-	DoneOrders    []uint64 `protobuf:"varint,9,rep,packed,name=done_orders,json=doneOrders,proto3" json:"done_orders,omitempty"`
-	Disks         []*Disk  `protobuf:"bytes,10,rep,name=disks,proto3" json:"disks,omitempty"`
+	DoneOrders []uint64 `protobuf:"varint,9,rep,packed,name=done_orders,json=doneOrders,proto3" json:"done_orders,omitempty"`
+	Disks      []*Disk  `protobuf:"bytes,10,rep,name=disks,proto3" json:"disks,omitempty"`
+	// Orders that failed since then, so that om can choose otherwise.
+	FailedOrders []*OrderFailure `protobuf:"bytes,11,rep,name=failed_orders,json=failedOrders,proto3" json:"failed_orders,omitempty"`
+	// Stored blocks found bad, by the scrubber or a read, since the last heartbeat that
+	// the leader answered.
+	BadBlocks     []*BadBlock `protobuf:"bytes,12,rep,name=bad_blocks,json=badBlocks,proto3" json:"bad_blocks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -777,10 +824,137 @@ func (x *Heartbeat) GetDisks() []*Disk {
 	return nil
 }
 
+func (x *Heartbeat) GetFailedOrders() []*OrderFailure {
+	if x != nil {
+		return x.FailedOrders
+	}
+	return nil
+}
+
+func (x *Heartbeat) GetBadBlocks() []*BadBlock {
+	if x != nil {
+		return x.BadBlocks
+	}
+	return nil
+}
+
+type OrderFailure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`     // an ozerr.Code
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // one line
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderFailure) Reset() {
+	*x = OrderFailure{}
+	mi := &file_dnpb_datanode_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderFailure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderFailure) ProtoMessage() {}
+
+func (x *OrderFailure) ProtoReflect() protoreflect.Message {
+	mi := &file_dnpb_datanode_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderFailure.ProtoReflect.Descriptor instead.
+func (*OrderFailure) Descriptor() ([]byte, []int) {
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *OrderFailure) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *OrderFailure) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *OrderFailure) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type BadBlock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Block         *commonpb.BlockID      `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BadBlock) Reset() {
+	*x = BadBlock{}
+	mi := &file_dnpb_datanode_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BadBlock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BadBlock) ProtoMessage() {}
+
+func (x *BadBlock) ProtoReflect() protoreflect.Message {
+	mi := &file_dnpb_datanode_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BadBlock.ProtoReflect.Descriptor instead.
+func (*BadBlock) Descriptor() ([]byte, []int) {
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *BadBlock) GetBlock() *commonpb.BlockID {
+	if x != nil {
+		return x.Block
+	}
+	return nil
+}
+
+func (x *BadBlock) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type Disk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	Failed        bool                   `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"` // of the failure
 	Capacity      uint64                 `protobuf:"varint,3,opt,name=capacity,proto3" json:"capacity,omitempty"`
 	Used          uint64                 `protobuf:"varint,4,opt,name=used,proto3" json:"used,omitempty"`
 	Remaining     uint64                 `protobuf:"varint,5,opt,name=remaining,proto3" json:"remaining,omitempty"`
@@ -790,7 +964,7 @@ type Disk struct {
 
 func (x *Disk) Reset() {
 	*x = Disk{}
-	mi := &file_dnpb_datanode_proto_msgTypes[9]
+	mi := &file_dnpb_datanode_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +976,7 @@ func (x *Disk) String() string {
 func (*Disk) ProtoMessage() {}
 
 func (x *Disk) ProtoReflect() protoreflect.Message {
-	mi := &file_dnpb_datanode_proto_msgTypes[9]
+	mi := &file_dnpb_datanode_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +989,7 @@ func (x *Disk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Disk.ProtoReflect.Descriptor instead.
 func (*Disk) Descriptor() ([]byte, []int) {
-	return file_dnpb_datanode_proto_rawDescGZIP(), []int{9}
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Disk) GetPath() string {
@@ -830,6 +1004,13 @@ func (x *Disk) GetFailed() bool {
 		return x.Failed
 	}
 	return false
+}
+
+func (x *Disk) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
 }
 
 func (x *Disk) GetCapacity() uint64 {
@@ -859,13 +1040,15 @@ type HeartbeatReply struct {
 	Leader         bool                   `protobuf:"varint,2,opt,name=leader,proto3" json:"leader,omitempty"` // only the leader gives orders
 	WantFullReport bool                   `protobuf:"varint,3,opt,name=want_full_report,json=wantFullReport,proto3" json:"want_full_report,omitempty"`
 	Orders         []*Order               `protobuf:"bytes,4,rep,name=orders,proto3" json:"orders,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Secure mode: the keys that block tokens are made with now, and lately.
+	TokenKeys     []*TokenKey `protobuf:"bytes,5,rep,name=token_keys,json=tokenKeys,proto3" json:"token_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HeartbeatReply) Reset() {
 	*x = HeartbeatReply{}
-	mi := &file_dnpb_datanode_proto_msgTypes[10]
+	mi := &file_dnpb_datanode_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +1060,7 @@ func (x *HeartbeatReply) String() string {
 func (*HeartbeatReply) ProtoMessage() {}
 
 func (x *HeartbeatReply) ProtoReflect() protoreflect.Message {
-	mi := &file_dnpb_datanode_proto_msgTypes[10]
+	mi := &file_dnpb_datanode_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +1073,7 @@ func (x *HeartbeatReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatReply.ProtoReflect.Descriptor instead.
 func (*HeartbeatReply) Descriptor() ([]byte, []int) {
-	return file_dnpb_datanode_proto_rawDescGZIP(), []int{10}
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *HeartbeatReply) GetClusterId() string {
@@ -921,6 +1104,175 @@ func (x *HeartbeatReply) GetOrders() []*Order {
 	return nil
 }
 
+func (x *HeartbeatReply) GetTokenKeys() []*TokenKey {
+	if x != nil {
+		return x.TokenKeys
+	}
+	return nil
+}
+
+// TokenKey verifies block tokens. It crosses authenticated, encrypted connections only.
+type TokenKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Secret        []byte                 `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"` // 32 bytes
+	ExpiresNs     int64                  `protobuf:"varint,3,opt,name=expires_ns,json=expiresNs,proto3" json:"expires_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TokenKey) Reset() {
+	*x = TokenKey{}
+	mi := &file_dnpb_datanode_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TokenKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TokenKey) ProtoMessage() {}
+
+func (x *TokenKey) ProtoReflect() protoreflect.Message {
+	mi := &file_dnpb_datanode_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TokenKey.ProtoReflect.Descriptor instead.
+func (*TokenKey) Descriptor() ([]byte, []int) {
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TokenKey) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *TokenKey) GetSecret() []byte {
+	if x != nil {
+		return x.Secret
+	}
+	return nil
+}
+
+func (x *TokenKey) GetExpiresNs() int64 {
+	if x != nil {
+		return x.ExpiresNs
+	}
+	return 0
+}
+
+// BlockToken is what a token says, before its HMAC (see internal/blocktoken).
+type BlockToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           uint64                 `protobuf:"varint,1,opt,name=key,proto3" json:"key,omitempty"`    // id of the TokenKey
+	Block         *commonpb.BlockID      `protobuf:"bytes,2,opt,name=block,proto3" json:"block,omitempty"` // local 0: the whole container
+	Read          bool                   `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`
+	Write         bool                   `protobuf:"varint,4,opt,name=write,proto3" json:"write,omitempty"`
+	Delete        bool                   `protobuf:"varint,5,opt,name=delete,proto3" json:"delete,omitempty"`
+	MaxLength     uint64                 `protobuf:"varint,6,opt,name=max_length,json=maxLength,proto3" json:"max_length,omitempty"` // bytes the block may get; 0: no matter
+	User          string                 `protobuf:"bytes,7,opt,name=user,proto3" json:"user,omitempty"`
+	ExpiresNs     int64                  `protobuf:"varint,8,opt,name=expires_ns,json=expiresNs,proto3" json:"expires_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlockToken) Reset() {
+	*x = BlockToken{}
+	mi := &file_dnpb_datanode_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlockToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlockToken) ProtoMessage() {}
+
+func (x *BlockToken) ProtoReflect() protoreflect.Message {
+	mi := &file_dnpb_datanode_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlockToken.ProtoReflect.Descriptor instead.
+func (*BlockToken) Descriptor() ([]byte, []int) {
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *BlockToken) GetKey() uint64 {
+	if x != nil {
+		return x.Key
+	}
+	return 0
+}
+
+func (x *BlockToken) GetBlock() *commonpb.BlockID {
+	if x != nil {
+		return x.Block
+	}
+	return nil
+}
+
+func (x *BlockToken) GetRead() bool {
+	if x != nil {
+		return x.Read
+	}
+	return false
+}
+
+func (x *BlockToken) GetWrite() bool {
+	if x != nil {
+		return x.Write
+	}
+	return false
+}
+
+func (x *BlockToken) GetDelete() bool {
+	if x != nil {
+		return x.Delete
+	}
+	return false
+}
+
+func (x *BlockToken) GetMaxLength() uint64 {
+	if x != nil {
+		return x.MaxLength
+	}
+	return 0
+}
+
+func (x *BlockToken) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *BlockToken) GetExpiresNs() int64 {
+	if x != nil {
+		return x.ExpiresNs
+	}
+	return 0
+}
+
 // Order is what the leader asks a datanode to do; repeated until reported done.
 type Order struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -929,6 +1281,8 @@ type Order struct {
 	//
 	//	*Order_DeleteBlocks
 	//	*Order_CloseContainer
+	//	*Order_ReconcileContainer
+	//	*Order_DeleteContainer
 	What          isOrder_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -936,7 +1290,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_dnpb_datanode_proto_msgTypes[11]
+	mi := &file_dnpb_datanode_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1302,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_dnpb_datanode_proto_msgTypes[11]
+	mi := &file_dnpb_datanode_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1315,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_dnpb_datanode_proto_rawDescGZIP(), []int{11}
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Order) GetId() uint64 {
@@ -996,6 +1350,24 @@ func (x *Order) GetCloseContainer() *CloseContainer {
 	return nil
 }
 
+func (x *Order) GetReconcileContainer() *ReconcileContainer {
+	if x != nil {
+		if x, ok := x.What.(*Order_ReconcileContainer); ok {
+			return x.ReconcileContainer
+		}
+	}
+	return nil
+}
+
+func (x *Order) GetDeleteContainer() *DeleteContainer {
+	if x != nil {
+		if x, ok := x.What.(*Order_DeleteContainer); ok {
+			return x.DeleteContainer
+		}
+	}
+	return nil
+}
+
 type isOrder_What interface {
 	isOrder_What()
 }
@@ -1008,9 +1380,151 @@ type Order_CloseContainer struct {
 	CloseContainer *CloseContainer `protobuf:"bytes,3,opt,name=close_container,json=closeContainer,proto3,oneof"`
 }
 
+type Order_ReconcileContainer struct {
+	ReconcileContainer *ReconcileContainer `protobuf:"bytes,4,opt,name=reconcile_container,json=reconcileContainer,proto3,oneof"`
+}
+
+type Order_DeleteContainer struct {
+	DeleteContainer *DeleteContainer `protobuf:"bytes,5,opt,name=delete_container,json=deleteContainer,proto3,oneof"`
+}
+
 func (*Order_DeleteBlocks) isOrder_What() {}
 
 func (*Order_CloseContainer) isOrder_What() {}
+
+func (*Order_ReconcileContainer) isOrder_What() {}
+
+func (*Order_DeleteContainer) isOrder_What() {}
+
+// ReconcileContainer: make your replica of a container what om's list (the read
+// ListContainerBlocks, asked of the leader page by page) says, from these sources.
+// Blocks that are missing, or differ from om's length and crc32c, or (with verify)
+// whose bytes don't match them on the disk, are fetched, verified and made durable;
+// blocks that were freed are deleted; blocks that om doesn't know are quarantined if
+// the container is fenced, and else left alone. A replica that isn't here is made: it
+// begins CLOSED and also takes what the sources have and om doesn't know yet.
+// An unhealthy replica is written anew, on another disk if need be.
+// It is done when everything om lists is here, verified and durable.
+type ReconcileContainer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Container     uint64                 `protobuf:"varint,1,opt,name=container,proto3" json:"container,omitempty"`
+	Sources       []*commonpb.Node       `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
+	Token         []byte                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`           // to read the container, secure mode
+	Locals        []uint64               `protobuf:"varint,4,rep,packed,name=locals,proto3" json:"locals,omitempty"` // only these blocks; none: all
+	Verify        bool                   `protobuf:"varint,5,opt,name=verify,proto3" json:"verify,omitempty"`        // read every byte, not only the index
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileContainer) Reset() {
+	*x = ReconcileContainer{}
+	mi := &file_dnpb_datanode_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileContainer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileContainer) ProtoMessage() {}
+
+func (x *ReconcileContainer) ProtoReflect() protoreflect.Message {
+	mi := &file_dnpb_datanode_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileContainer.ProtoReflect.Descriptor instead.
+func (*ReconcileContainer) Descriptor() ([]byte, []int) {
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ReconcileContainer) GetContainer() uint64 {
+	if x != nil {
+		return x.Container
+	}
+	return 0
+}
+
+func (x *ReconcileContainer) GetSources() []*commonpb.Node {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *ReconcileContainer) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *ReconcileContainer) GetLocals() []uint64 {
+	if x != nil {
+		return x.Locals
+	}
+	return nil
+}
+
+func (x *ReconcileContainer) GetVerify() bool {
+	if x != nil {
+		return x.Verify
+	}
+	return false
+}
+
+// DeleteContainer: the replica is not wanted here any more.
+type DeleteContainer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Container     uint64                 `protobuf:"varint,1,opt,name=container,proto3" json:"container,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteContainer) Reset() {
+	*x = DeleteContainer{}
+	mi := &file_dnpb_datanode_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteContainer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteContainer) ProtoMessage() {}
+
+func (x *DeleteContainer) ProtoReflect() protoreflect.Message {
+	mi := &file_dnpb_datanode_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteContainer.ProtoReflect.Descriptor instead.
+func (*DeleteContainer) Descriptor() ([]byte, []int) {
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *DeleteContainer) GetContainer() uint64 {
+	if x != nil {
+		return x.Container
+	}
+	return 0
+}
 
 type DeleteBlocks struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1021,7 +1535,7 @@ type DeleteBlocks struct {
 
 func (x *DeleteBlocks) Reset() {
 	*x = DeleteBlocks{}
-	mi := &file_dnpb_datanode_proto_msgTypes[12]
+	mi := &file_dnpb_datanode_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1547,7 @@ func (x *DeleteBlocks) String() string {
 func (*DeleteBlocks) ProtoMessage() {}
 
 func (x *DeleteBlocks) ProtoReflect() protoreflect.Message {
-	mi := &file_dnpb_datanode_proto_msgTypes[12]
+	mi := &file_dnpb_datanode_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1560,7 @@ func (x *DeleteBlocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteBlocks.ProtoReflect.Descriptor instead.
 func (*DeleteBlocks) Descriptor() ([]byte, []int) {
-	return file_dnpb_datanode_proto_rawDescGZIP(), []int{12}
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeleteBlocks) GetBlocks() []*commonpb.BlockID {
@@ -1065,7 +1579,7 @@ type CloseContainer struct {
 
 func (x *CloseContainer) Reset() {
 	*x = CloseContainer{}
-	mi := &file_dnpb_datanode_proto_msgTypes[13]
+	mi := &file_dnpb_datanode_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1591,7 @@ func (x *CloseContainer) String() string {
 func (*CloseContainer) ProtoMessage() {}
 
 func (x *CloseContainer) ProtoReflect() protoreflect.Message {
-	mi := &file_dnpb_datanode_proto_msgTypes[13]
+	mi := &file_dnpb_datanode_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1604,7 @@ func (x *CloseContainer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseContainer.ProtoReflect.Descriptor instead.
 func (*CloseContainer) Descriptor() ([]byte, []int) {
-	return file_dnpb_datanode_proto_rawDescGZIP(), []int{13}
+	return file_dnpb_datanode_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CloseContainer) GetContainer() uint64 {
@@ -1127,19 +1641,21 @@ const file_dnpb_datanode_proto_rawDesc = "" +
 	"\x0epayload_offset\x18\x01 \x01(\x04R\rpayloadOffset\x12!\n" +
 	"\fblock_length\x18\x02 \x01(\x04R\vblockLength\x12\x12\n" +
 	"\x04unit\x18\x03 \x01(\rR\x04unit\x12\x1c\n" +
-	"\tchecksums\x18\x04 \x03(\aR\tchecksums\"h\n" +
+	"\tchecksums\x18\x04 \x03(\aR\tchecksums\"\x92\x01\n" +
 	"\x11ListBlocksRequest\x12\x1c\n" +
 	"\tcontainer\x18\x01 \x01(\x04R\tcontainer\x12\x1f\n" +
 	"\vafter_local\x18\x02 \x01(\x04R\n" +
 	"afterLocal\x12\x14\n" +
-	"\x05limit\x18\x03 \x01(\rR\x05limit\"g\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05token\x18\x04 \x01(\fR\x05token\x12\x12\n" +
+	"\x04node\x18\x05 \x01(\tR\x04node\"g\n" +
 	"\x12ListBlocksResponse\x123\n" +
 	"\x06blocks\x18\x01 \x03(\v2\x1b.ozone.datanode.StoredBlockR\x06blocks\x12\x1c\n" +
 	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"S\n" +
 	"\vStoredBlock\x12\x14\n" +
 	"\x05local\x18\x01 \x01(\x04R\x05local\x12\x16\n" +
 	"\x06length\x18\x02 \x01(\x04R\x06length\x12\x16\n" +
-	"\x06crc32c\x18\x03 \x01(\aR\x06crc32c\"\xad\x01\n" +
+	"\x06crc32c\x18\x03 \x01(\aR\x06crc32c\"\x88\x02\n" +
 	"\x0fContainerReport\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x124\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1e.ozone.datanode.ContainerStateR\x05state\x12\x1d\n" +
@@ -1147,7 +1663,11 @@ const file_dnpb_datanode_proto_rawDesc = "" +
 	"used_bytes\x18\x03 \x01(\x04R\tusedBytes\x12\x1d\n" +
 	"\n" +
 	"file_bytes\x18\x04 \x01(\x04R\tfileBytes\x12\x16\n" +
-	"\x06blocks\x18\x05 \x01(\x04R\x06blocks\"\xe9\x02\n" +
+	"\x06blocks\x18\x05 \x01(\x04R\x06blocks\x12\x18\n" +
+	"\acontent\x18\x06 \x01(\x06R\acontent\x12\x1d\n" +
+	"\n" +
+	"disk_bytes\x18\a \x01(\x04R\tdiskBytes\x12 \n" +
+	"\vquarantined\x18\b \x01(\x04R\vquarantined\"\xe5\x03\n" +
 	"\tHeartbeat\x12&\n" +
 	"\x04node\x18\x01 \x01(\v2\x12.ozone.common.NodeR\x04node\x12\x1d\n" +
 	"\n" +
@@ -1164,24 +1684,64 @@ const file_dnpb_datanode_proto_rawDesc = "" +
 	"\vdone_orders\x18\t \x03(\x04R\n" +
 	"doneOrders\x12*\n" +
 	"\x05disks\x18\n" +
-	" \x03(\v2\x14.ozone.datanode.DiskR\x05disks\"\x80\x01\n" +
+	" \x03(\v2\x14.ozone.datanode.DiskR\x05disks\x12A\n" +
+	"\rfailed_orders\x18\v \x03(\v2\x1c.ozone.datanode.OrderFailureR\ffailedOrders\x127\n" +
+	"\n" +
+	"bad_blocks\x18\f \x03(\v2\x18.ozone.datanode.BadBlockR\tbadBlocks\"J\n" +
+	"\fOrderFailure\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"O\n" +
+	"\bBadBlock\x12+\n" +
+	"\x05block\x18\x01 \x01(\v2\x15.ozone.common.BlockIDR\x05block\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x98\x01\n" +
 	"\x04Disk\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
-	"\x06failed\x18\x02 \x01(\bR\x06failed\x12\x1a\n" +
+	"\x06failed\x18\x02 \x01(\bR\x06failed\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x1a\n" +
 	"\bcapacity\x18\x03 \x01(\x04R\bcapacity\x12\x12\n" +
 	"\x04used\x18\x04 \x01(\x04R\x04used\x12\x1c\n" +
-	"\tremaining\x18\x05 \x01(\x04R\tremaining\"\xa0\x01\n" +
+	"\tremaining\x18\x05 \x01(\x04R\tremaining\"\xd9\x01\n" +
 	"\x0eHeartbeatReply\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x16\n" +
 	"\x06leader\x18\x02 \x01(\bR\x06leader\x12(\n" +
 	"\x10want_full_report\x18\x03 \x01(\bR\x0ewantFullReport\x12-\n" +
-	"\x06orders\x18\x04 \x03(\v2\x15.ozone.datanode.OrderR\x06orders\"\xaf\x01\n" +
+	"\x06orders\x18\x04 \x03(\v2\x15.ozone.datanode.OrderR\x06orders\x127\n" +
+	"\n" +
+	"token_keys\x18\x05 \x03(\v2\x18.ozone.datanode.TokenKeyR\ttokenKeys\"Q\n" +
+	"\bTokenKey\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\fR\x06secret\x12\x1d\n" +
+	"\n" +
+	"expires_ns\x18\x03 \x01(\x03R\texpiresNs\"\xdf\x01\n" +
+	"\n" +
+	"BlockToken\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x04R\x03key\x12+\n" +
+	"\x05block\x18\x02 \x01(\v2\x15.ozone.common.BlockIDR\x05block\x12\x12\n" +
+	"\x04read\x18\x03 \x01(\bR\x04read\x12\x14\n" +
+	"\x05write\x18\x04 \x01(\bR\x05write\x12\x16\n" +
+	"\x06delete\x18\x05 \x01(\bR\x06delete\x12\x1d\n" +
+	"\n" +
+	"max_length\x18\x06 \x01(\x04R\tmaxLength\x12\x12\n" +
+	"\x04user\x18\a \x01(\tR\x04user\x12\x1d\n" +
+	"\n" +
+	"expires_ns\x18\b \x01(\x03R\texpiresNs\"\xd4\x02\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12C\n" +
 	"\rdelete_blocks\x18\x02 \x01(\v2\x1c.ozone.datanode.DeleteBlocksH\x00R\fdeleteBlocks\x12I\n" +
-	"\x0fclose_container\x18\x03 \x01(\v2\x1e.ozone.datanode.CloseContainerH\x00R\x0ecloseContainerB\x06\n" +
-	"\x04what\"=\n" +
+	"\x0fclose_container\x18\x03 \x01(\v2\x1e.ozone.datanode.CloseContainerH\x00R\x0ecloseContainer\x12U\n" +
+	"\x13reconcile_container\x18\x04 \x01(\v2\".ozone.datanode.ReconcileContainerH\x00R\x12reconcileContainer\x12L\n" +
+	"\x10delete_container\x18\x05 \x01(\v2\x1f.ozone.datanode.DeleteContainerH\x00R\x0fdeleteContainerB\x06\n" +
+	"\x04what\"\xa6\x01\n" +
+	"\x12ReconcileContainer\x12\x1c\n" +
+	"\tcontainer\x18\x01 \x01(\x04R\tcontainer\x12,\n" +
+	"\asources\x18\x02 \x03(\v2\x12.ozone.common.NodeR\asources\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\fR\x05token\x12\x16\n" +
+	"\x06locals\x18\x04 \x03(\x04R\x06locals\x12\x16\n" +
+	"\x06verify\x18\x05 \x01(\bR\x06verify\"/\n" +
+	"\x0fDeleteContainer\x12\x1c\n" +
+	"\tcontainer\x18\x01 \x01(\x04R\tcontainer\"=\n" +
 	"\fDeleteBlocks\x12-\n" +
 	"\x06blocks\x18\x01 \x03(\v2\x15.ozone.common.BlockIDR\x06blocks\".\n" +
 	"\x0eCloseContainer\x12\x1c\n" +
@@ -1208,7 +1768,7 @@ func file_dnpb_datanode_proto_rawDescGZIP() []byte {
 }
 
 var file_dnpb_datanode_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_dnpb_datanode_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_dnpb_datanode_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_dnpb_datanode_proto_goTypes = []any{
 	(ContainerState)(0),        // 0: ozone.datanode.ContainerState
 	(*WriteRequest)(nil),       // 1: ozone.datanode.WriteRequest
@@ -1220,31 +1780,45 @@ var file_dnpb_datanode_proto_goTypes = []any{
 	(*StoredBlock)(nil),        // 7: ozone.datanode.StoredBlock
 	(*ContainerReport)(nil),    // 8: ozone.datanode.ContainerReport
 	(*Heartbeat)(nil),          // 9: ozone.datanode.Heartbeat
-	(*Disk)(nil),               // 10: ozone.datanode.Disk
-	(*HeartbeatReply)(nil),     // 11: ozone.datanode.HeartbeatReply
-	(*Order)(nil),              // 12: ozone.datanode.Order
-	(*DeleteBlocks)(nil),       // 13: ozone.datanode.DeleteBlocks
-	(*CloseContainer)(nil),     // 14: ozone.datanode.CloseContainer
-	(*commonpb.BlockID)(nil),   // 15: ozone.common.BlockID
-	(*commonpb.Node)(nil),      // 16: ozone.common.Node
+	(*OrderFailure)(nil),       // 10: ozone.datanode.OrderFailure
+	(*BadBlock)(nil),           // 11: ozone.datanode.BadBlock
+	(*Disk)(nil),               // 12: ozone.datanode.Disk
+	(*HeartbeatReply)(nil),     // 13: ozone.datanode.HeartbeatReply
+	(*TokenKey)(nil),           // 14: ozone.datanode.TokenKey
+	(*BlockToken)(nil),         // 15: ozone.datanode.BlockToken
+	(*Order)(nil),              // 16: ozone.datanode.Order
+	(*ReconcileContainer)(nil), // 17: ozone.datanode.ReconcileContainer
+	(*DeleteContainer)(nil),    // 18: ozone.datanode.DeleteContainer
+	(*DeleteBlocks)(nil),       // 19: ozone.datanode.DeleteBlocks
+	(*CloseContainer)(nil),     // 20: ozone.datanode.CloseContainer
+	(*commonpb.BlockID)(nil),   // 21: ozone.common.BlockID
+	(*commonpb.Node)(nil),      // 22: ozone.common.Node
 }
 var file_dnpb_datanode_proto_depIdxs = []int32{
-	15, // 0: ozone.datanode.WriteRequest.block:type_name -> ozone.common.BlockID
-	15, // 1: ozone.datanode.ReadRequest.block:type_name -> ozone.common.BlockID
+	21, // 0: ozone.datanode.WriteRequest.block:type_name -> ozone.common.BlockID
+	21, // 1: ozone.datanode.ReadRequest.block:type_name -> ozone.common.BlockID
 	7,  // 2: ozone.datanode.ListBlocksResponse.blocks:type_name -> ozone.datanode.StoredBlock
 	0,  // 3: ozone.datanode.ContainerReport.state:type_name -> ozone.datanode.ContainerState
-	16, // 4: ozone.datanode.Heartbeat.node:type_name -> ozone.common.Node
+	22, // 4: ozone.datanode.Heartbeat.node:type_name -> ozone.common.Node
 	8,  // 5: ozone.datanode.Heartbeat.containers:type_name -> ozone.datanode.ContainerReport
-	10, // 6: ozone.datanode.Heartbeat.disks:type_name -> ozone.datanode.Disk
-	12, // 7: ozone.datanode.HeartbeatReply.orders:type_name -> ozone.datanode.Order
-	13, // 8: ozone.datanode.Order.delete_blocks:type_name -> ozone.datanode.DeleteBlocks
-	14, // 9: ozone.datanode.Order.close_container:type_name -> ozone.datanode.CloseContainer
-	15, // 10: ozone.datanode.DeleteBlocks.blocks:type_name -> ozone.common.BlockID
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	12, // 6: ozone.datanode.Heartbeat.disks:type_name -> ozone.datanode.Disk
+	10, // 7: ozone.datanode.Heartbeat.failed_orders:type_name -> ozone.datanode.OrderFailure
+	11, // 8: ozone.datanode.Heartbeat.bad_blocks:type_name -> ozone.datanode.BadBlock
+	21, // 9: ozone.datanode.BadBlock.block:type_name -> ozone.common.BlockID
+	16, // 10: ozone.datanode.HeartbeatReply.orders:type_name -> ozone.datanode.Order
+	14, // 11: ozone.datanode.HeartbeatReply.token_keys:type_name -> ozone.datanode.TokenKey
+	21, // 12: ozone.datanode.BlockToken.block:type_name -> ozone.common.BlockID
+	19, // 13: ozone.datanode.Order.delete_blocks:type_name -> ozone.datanode.DeleteBlocks
+	20, // 14: ozone.datanode.Order.close_container:type_name -> ozone.datanode.CloseContainer
+	17, // 15: ozone.datanode.Order.reconcile_container:type_name -> ozone.datanode.ReconcileContainer
+	18, // 16: ozone.datanode.Order.delete_container:type_name -> ozone.datanode.DeleteContainer
+	22, // 17: ozone.datanode.ReconcileContainer.sources:type_name -> ozone.common.Node
+	21, // 18: ozone.datanode.DeleteBlocks.blocks:type_name -> ozone.common.BlockID
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_dnpb_datanode_proto_init() }
@@ -1252,9 +1826,11 @@ func file_dnpb_datanode_proto_init() {
 	if File_dnpb_datanode_proto != nil {
 		return
 	}
-	file_dnpb_datanode_proto_msgTypes[11].OneofWrappers = []any{
+	file_dnpb_datanode_proto_msgTypes[15].OneofWrappers = []any{
 		(*Order_DeleteBlocks)(nil),
 		(*Order_CloseContainer)(nil),
+		(*Order_ReconcileContainer)(nil),
+		(*Order_DeleteContainer)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1262,7 +1838,7 @@ func file_dnpb_datanode_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_dnpb_datanode_proto_rawDesc), len(file_dnpb_datanode_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -26,6 +26,110 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type ControlReplication_Action int32
+
+const (
+	ControlReplication_NONE           ControlReplication_Action = 0
+	ControlReplication_START          ControlReplication_Action = 1
+	ControlReplication_STOP           ControlReplication_Action = 2
+	ControlReplication_START_BALANCER ControlReplication_Action = 3
+	ControlReplication_STOP_BALANCER  ControlReplication_Action = 4
+)
+
+// Enum value maps for ControlReplication_Action.
+var (
+	ControlReplication_Action_name = map[int32]string{
+		0: "NONE",
+		1: "START",
+		2: "STOP",
+		3: "START_BALANCER",
+		4: "STOP_BALANCER",
+	}
+	ControlReplication_Action_value = map[string]int32{
+		"NONE":           0,
+		"START":          1,
+		"STOP":           2,
+		"START_BALANCER": 3,
+		"STOP_BALANCER":  4,
+	}
+)
+
+func (x ControlReplication_Action) Enum() *ControlReplication_Action {
+	p := new(ControlReplication_Action)
+	*p = x
+	return p
+}
+
+func (x ControlReplication_Action) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ControlReplication_Action) Descriptor() protoreflect.EnumDescriptor {
+	return file_ompb_om_proto_enumTypes[0].Descriptor()
+}
+
+func (ControlReplication_Action) Type() protoreflect.EnumType {
+	return &file_ompb_om_proto_enumTypes[0]
+}
+
+func (x ControlReplication_Action) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ControlReplication_Action.Descriptor instead.
+func (ControlReplication_Action) EnumDescriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{78, 0}
+}
+
+type ChangeGroup_Action int32
+
+const (
+	ChangeGroup_NONE     ChangeGroup_Action = 0
+	ChangeGroup_TRANSFER ChangeGroup_Action = 1 // leadership to `id`, or to the best follower
+	ChangeGroup_REMOVE   ChangeGroup_Action = 2 // take `id` out of the group
+)
+
+// Enum value maps for ChangeGroup_Action.
+var (
+	ChangeGroup_Action_name = map[int32]string{
+		0: "NONE",
+		1: "TRANSFER",
+		2: "REMOVE",
+	}
+	ChangeGroup_Action_value = map[string]int32{
+		"NONE":     0,
+		"TRANSFER": 1,
+		"REMOVE":   2,
+	}
+)
+
+func (x ChangeGroup_Action) Enum() *ChangeGroup_Action {
+	p := new(ChangeGroup_Action)
+	*p = x
+	return p
+}
+
+func (x ChangeGroup_Action) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ChangeGroup_Action) Descriptor() protoreflect.EnumDescriptor {
+	return file_ompb_om_proto_enumTypes[1].Descriptor()
+}
+
+func (ChangeGroup_Action) Type() protoreflect.EnumType {
+	return &file_ompb_om_proto_enumTypes[1]
+}
+
+func (x ChangeGroup_Action) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ChangeGroup_Action.Descriptor instead.
+func (ChangeGroup_Action) EnumDescriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{88, 0}
+}
+
 type GetSecret_Action int32
 
 const (
@@ -62,11 +166,11 @@ func (x GetSecret_Action) String() string {
 }
 
 func (GetSecret_Action) Descriptor() protoreflect.EnumDescriptor {
-	return file_ompb_om_proto_enumTypes[0].Descriptor()
+	return file_ompb_om_proto_enumTypes[2].Descriptor()
 }
 
 func (GetSecret_Action) Type() protoreflect.EnumType {
-	return &file_ompb_om_proto_enumTypes[0]
+	return &file_ompb_om_proto_enumTypes[2]
 }
 
 func (x GetSecret_Action) Number() protoreflect.EnumNumber {
@@ -75,7 +179,7 @@ func (x GetSecret_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use GetSecret_Action.Descriptor instead.
 func (GetSecret_Action) EnumDescriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{91, 0}
+	return file_ompb_om_proto_rawDescGZIP(), []int{113, 0}
 }
 
 type Request struct {
@@ -126,6 +230,14 @@ type Request struct {
 	//	*Request_ListNodes
 	//	*Request_ListContainers
 	//	*Request_GetRoles
+	//	*Request_ListContainerBlocks
+	//	*Request_GetContainer
+	//	*Request_GetReplication
+	//	*Request_ControlReplication
+	//	*Request_CloseContainerNow
+	//	*Request_GetGroup
+	//	*Request_JoinGroup
+	//	*Request_ChangeGroup
 	//	*Request_SetUser
 	//	*Request_DeleteUser
 	//	*Request_FindUser
@@ -139,6 +251,11 @@ type Request struct {
 	//	*Request_PruneResults
 	//	*Request_InitCluster
 	//	*Request_ForgetEvents
+	//	*Request_SetContainerReplicas
+	//	*Request_SetNodeState
+	//	*Request_ForgetNode
+	//	*Request_FenceContainers
+	//	*Request_SetTokenKeys
 	Op            isRequest_Op `protobuf_oneof:"op"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -518,6 +635,78 @@ func (x *Request) GetGetRoles() *GetRoles {
 	return nil
 }
 
+func (x *Request) GetListContainerBlocks() *ListContainerBlocks {
+	if x != nil {
+		if x, ok := x.Op.(*Request_ListContainerBlocks); ok {
+			return x.ListContainerBlocks
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetContainer() *GetContainer {
+	if x != nil {
+		if x, ok := x.Op.(*Request_GetContainer); ok {
+			return x.GetContainer
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetReplication() *GetReplication {
+	if x != nil {
+		if x, ok := x.Op.(*Request_GetReplication); ok {
+			return x.GetReplication
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetControlReplication() *ControlReplication {
+	if x != nil {
+		if x, ok := x.Op.(*Request_ControlReplication); ok {
+			return x.ControlReplication
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetCloseContainerNow() *CloseContainerNow {
+	if x != nil {
+		if x, ok := x.Op.(*Request_CloseContainerNow); ok {
+			return x.CloseContainerNow
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetGroup() *GetGroup {
+	if x != nil {
+		if x, ok := x.Op.(*Request_GetGroup); ok {
+			return x.GetGroup
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetJoinGroup() *JoinGroup {
+	if x != nil {
+		if x, ok := x.Op.(*Request_JoinGroup); ok {
+			return x.JoinGroup
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetChangeGroup() *ChangeGroup {
+	if x != nil {
+		if x, ok := x.Op.(*Request_ChangeGroup); ok {
+			return x.ChangeGroup
+		}
+	}
+	return nil
+}
+
 func (x *Request) GetSetUser() *SetUser {
 	if x != nil {
 		if x, ok := x.Op.(*Request_SetUser); ok {
@@ -630,6 +819,51 @@ func (x *Request) GetForgetEvents() *ForgetEvents {
 	if x != nil {
 		if x, ok := x.Op.(*Request_ForgetEvents); ok {
 			return x.ForgetEvents
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetSetContainerReplicas() *SetContainerReplicas {
+	if x != nil {
+		if x, ok := x.Op.(*Request_SetContainerReplicas); ok {
+			return x.SetContainerReplicas
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetSetNodeState() *SetNodeState {
+	if x != nil {
+		if x, ok := x.Op.(*Request_SetNodeState); ok {
+			return x.SetNodeState
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetForgetNode() *ForgetNode {
+	if x != nil {
+		if x, ok := x.Op.(*Request_ForgetNode); ok {
+			return x.ForgetNode
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetFenceContainers() *FenceContainers {
+	if x != nil {
+		if x, ok := x.Op.(*Request_FenceContainers); ok {
+			return x.FenceContainers
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetSetTokenKeys() *SetTokenKeys {
+	if x != nil {
+		if x, ok := x.Op.(*Request_SetTokenKeys); ok {
+			return x.SetTokenKeys
 		}
 	}
 	return nil
@@ -767,6 +1001,39 @@ type Request_GetRoles struct {
 	GetRoles *GetRoles `protobuf:"bytes,62,opt,name=get_roles,json=getRoles,proto3,oneof"`
 }
 
+type Request_ListContainerBlocks struct {
+	ListContainerBlocks *ListContainerBlocks `protobuf:"bytes,63,opt,name=list_container_blocks,json=listContainerBlocks,proto3,oneof"`
+}
+
+type Request_GetContainer struct {
+	GetContainer *GetContainer `protobuf:"bytes,64,opt,name=get_container,json=getContainer,proto3,oneof"`
+}
+
+type Request_GetReplication struct {
+	// Answered by the leader, not logged as such:
+	GetReplication *GetReplication `protobuf:"bytes,65,opt,name=get_replication,json=getReplication,proto3,oneof"`
+}
+
+type Request_ControlReplication struct {
+	ControlReplication *ControlReplication `protobuf:"bytes,66,opt,name=control_replication,json=controlReplication,proto3,oneof"`
+}
+
+type Request_CloseContainerNow struct {
+	CloseContainerNow *CloseContainerNow `protobuf:"bytes,67,opt,name=close_container_now,json=closeContainerNow,proto3,oneof"`
+}
+
+type Request_GetGroup struct {
+	GetGroup *GetGroup `protobuf:"bytes,68,opt,name=get_group,json=getGroup,proto3,oneof"` // answered by every om
+}
+
+type Request_JoinGroup struct {
+	JoinGroup *JoinGroup `protobuf:"bytes,69,opt,name=join_group,json=joinGroup,proto3,oneof"`
+}
+
+type Request_ChangeGroup struct {
+	ChangeGroup *ChangeGroup `protobuf:"bytes,75,opt,name=change_group,json=changeGroup,proto3,oneof"`
+}
+
 type Request_SetUser struct {
 	SetUser *SetUser `protobuf:"bytes,70,opt,name=set_user,json=setUser,proto3,oneof"`
 }
@@ -818,6 +1085,26 @@ type Request_InitCluster struct {
 
 type Request_ForgetEvents struct {
 	ForgetEvents *ForgetEvents `protobuf:"bytes,87,opt,name=forget_events,json=forgetEvents,proto3,oneof"`
+}
+
+type Request_SetContainerReplicas struct {
+	SetContainerReplicas *SetContainerReplicas `protobuf:"bytes,88,opt,name=set_container_replicas,json=setContainerReplicas,proto3,oneof"`
+}
+
+type Request_SetNodeState struct {
+	SetNodeState *SetNodeState `protobuf:"bytes,89,opt,name=set_node_state,json=setNodeState,proto3,oneof"`
+}
+
+type Request_ForgetNode struct {
+	ForgetNode *ForgetNode `protobuf:"bytes,90,opt,name=forget_node,json=forgetNode,proto3,oneof"`
+}
+
+type Request_FenceContainers struct {
+	FenceContainers *FenceContainers `protobuf:"bytes,91,opt,name=fence_containers,json=fenceContainers,proto3,oneof"`
+}
+
+type Request_SetTokenKeys struct {
+	SetTokenKeys *SetTokenKeys `protobuf:"bytes,92,opt,name=set_token_keys,json=setTokenKeys,proto3,oneof"`
 }
 
 func (*Request_CreateVolume) isRequest_Op() {}
@@ -884,6 +1171,22 @@ func (*Request_ListContainers) isRequest_Op() {}
 
 func (*Request_GetRoles) isRequest_Op() {}
 
+func (*Request_ListContainerBlocks) isRequest_Op() {}
+
+func (*Request_GetContainer) isRequest_Op() {}
+
+func (*Request_GetReplication) isRequest_Op() {}
+
+func (*Request_ControlReplication) isRequest_Op() {}
+
+func (*Request_CloseContainerNow) isRequest_Op() {}
+
+func (*Request_GetGroup) isRequest_Op() {}
+
+func (*Request_JoinGroup) isRequest_Op() {}
+
+func (*Request_ChangeGroup) isRequest_Op() {}
+
 func (*Request_SetUser) isRequest_Op() {}
 
 func (*Request_DeleteUser) isRequest_Op() {}
@@ -909,6 +1212,16 @@ func (*Request_PruneResults) isRequest_Op() {}
 func (*Request_InitCluster) isRequest_Op() {}
 
 func (*Request_ForgetEvents) isRequest_Op() {}
+
+func (*Request_SetContainerReplicas) isRequest_Op() {}
+
+func (*Request_SetNodeState) isRequest_Op() {}
+
+func (*Request_ForgetNode) isRequest_Op() {}
+
+func (*Request_FenceContainers) isRequest_Op() {}
+
+func (*Request_SetTokenKeys) isRequest_Op() {}
 
 type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -936,6 +1249,9 @@ type Response struct {
 	//	*Response_Users
 	//	*Response_Ids
 	//	*Response_Container
+	//	*Response_ContainerBlocks
+	//	*Response_Replication
+	//	*Response_Group
 	Result        isResponse_Result `protobuf_oneof:"result"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1174,6 +1490,33 @@ func (x *Response) GetContainer() *ContainerInfo {
 	return nil
 }
 
+func (x *Response) GetContainerBlocks() *ContainerBlocks {
+	if x != nil {
+		if x, ok := x.Result.(*Response_ContainerBlocks); ok {
+			return x.ContainerBlocks
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetReplication() *ReplicationReport {
+	if x != nil {
+		if x, ok := x.Result.(*Response_Replication); ok {
+			return x.Replication
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetGroup() *GroupInfo {
+	if x != nil {
+		if x, ok := x.Result.(*Response_Group); ok {
+			return x.Group
+		}
+	}
+	return nil
+}
+
 type isResponse_Result interface {
 	isResponse_Result()
 }
@@ -1262,6 +1605,18 @@ type Response_Container struct {
 	Container *ContainerInfo `protobuf:"bytes,81,opt,name=container,proto3,oneof"`
 }
 
+type Response_ContainerBlocks struct {
+	ContainerBlocks *ContainerBlocks `protobuf:"bytes,82,opt,name=container_blocks,json=containerBlocks,proto3,oneof"`
+}
+
+type Response_Replication struct {
+	Replication *ReplicationReport `protobuf:"bytes,83,opt,name=replication,proto3,oneof"`
+}
+
+type Response_Group struct {
+	Group *GroupInfo `protobuf:"bytes,84,opt,name=group,proto3,oneof"`
+}
+
 func (*Response_Volume) isResponse_Result() {}
 
 func (*Response_Volumes) isResponse_Result() {}
@@ -1303,6 +1658,12 @@ func (*Response_Users) isResponse_Result() {}
 func (*Response_Ids) isResponse_Result() {}
 
 func (*Response_Container) isResponse_Result() {}
+
+func (*Response_ContainerBlocks) isResponse_Result() {}
+
+func (*Response_Replication) isResponse_Result() {}
+
+func (*Response_Group) isResponse_Result() {}
 
 type CreateVolume struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -6603,6 +6964,7 @@ type BlockLease struct {
 	Id            *commonpb.BlockID      `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Replicas      []*commonpb.Node       `protobuf:"bytes,2,rep,name=replicas,proto3" json:"replicas,omitempty"`                           // the write set
 	MinReplicas   uint32                 `protobuf:"varint,3,opt,name=min_replicas,json=minReplicas,proto3" json:"min_replicas,omitempty"` // fewer acknowledgements than this is a failure
+	Token         []byte                 `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`                                 // secure mode: lets the holder write this block on its replicas
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6656,6 +7018,13 @@ func (x *BlockLease) GetMinReplicas() uint32 {
 		return x.MinReplicas
 	}
 	return 0
+}
+
+func (x *BlockLease) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
 }
 
 type ReportBadReplica struct {
@@ -6736,8 +7105,13 @@ type ContainerInfo struct {
 	CreatedNs   int64                  `protobuf:"varint,5,opt,name=created_ns,json=createdNs,proto3" json:"created_ns,omitempty"`
 	ModifiedNs  int64                  `protobuf:"varint,6,opt,name=modified_ns,json=modifiedNs,proto3" json:"modified_ns,omitempty"`
 	// Soft, from heartbeats, in answers only:
-	UsedBytes     uint64 `protobuf:"varint,7,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
-	Blocks        uint64 `protobuf:"varint,8,opt,name=blocks,proto3" json:"blocks,omitempty"`
+	UsedBytes uint64         `protobuf:"varint,7,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
+	Blocks    uint64         `protobuf:"varint,8,opt,name=blocks,proto3" json:"blocks,omitempty"`
+	Replicas  []*ReplicaInfo `protobuf:"bytes,10,rep,name=replicas,proto3" json:"replicas,omitempty"` // GetContainer only
+	Health    string         `protobuf:"bytes,11,opt,name=health,proto3" json:"health,omitempty"`     // HEALTHY, UNDER_REPLICATED, OVER_REPLICATED, MIS_REPLICATED, UNHEALTHY, MISSING, EMPTY; "" while open
+	// Logged: no block of it can become a key's any more that isn't one already, so what
+	// om doesn't know on a replica belongs to nobody, for ever.
+	Fenced        bool `protobuf:"varint,9,opt,name=fenced,proto3" json:"fenced,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6828,6 +7202,747 @@ func (x *ContainerInfo) GetBlocks() uint64 {
 	return 0
 }
 
+func (x *ContainerInfo) GetReplicas() []*ReplicaInfo {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+func (x *ContainerInfo) GetHealth() string {
+	if x != nil {
+		return x.Health
+	}
+	return ""
+}
+
+func (x *ContainerInfo) GetFenced() bool {
+	if x != nil {
+		return x.Fenced
+	}
+	return false
+}
+
+// ReplicaInfo is a datanode's last word on a container, wherever it is found.
+type ReplicaInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Member        bool                   `protobuf:"varint,2,opt,name=member,proto3" json:"member,omitempty"` // of the container's replica set in the log
+	State         uint32                 `protobuf:"varint,3,opt,name=state,proto3" json:"state,omitempty"`   // dnpb.ContainerState; 0: the node doesn't report it
+	UsedBytes     uint64                 `protobuf:"varint,4,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
+	Blocks        uint64                 `protobuf:"varint,5,opt,name=blocks,proto3" json:"blocks,omitempty"`
+	Content       uint64                 `protobuf:"varint,6,opt,name=content,proto3" json:"content,omitempty"`
+	NodeHealth    string                 `protobuf:"bytes,7,opt,name=node_health,json=nodeHealth,proto3" json:"node_health,omitempty"`
+	NodeState     string                 `protobuf:"bytes,8,opt,name=node_state,json=nodeState,proto3" json:"node_state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplicaInfo) Reset() {
+	*x = ReplicaInfo{}
+	mi := &file_ompb_om_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplicaInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplicaInfo) ProtoMessage() {}
+
+func (x *ReplicaInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplicaInfo.ProtoReflect.Descriptor instead.
+func (*ReplicaInfo) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *ReplicaInfo) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *ReplicaInfo) GetMember() bool {
+	if x != nil {
+		return x.Member
+	}
+	return false
+}
+
+func (x *ReplicaInfo) GetState() uint32 {
+	if x != nil {
+		return x.State
+	}
+	return 0
+}
+
+func (x *ReplicaInfo) GetUsedBytes() uint64 {
+	if x != nil {
+		return x.UsedBytes
+	}
+	return 0
+}
+
+func (x *ReplicaInfo) GetBlocks() uint64 {
+	if x != nil {
+		return x.Blocks
+	}
+	return 0
+}
+
+func (x *ReplicaInfo) GetContent() uint64 {
+	if x != nil {
+		return x.Content
+	}
+	return 0
+}
+
+func (x *ReplicaInfo) GetNodeHealth() string {
+	if x != nil {
+		return x.NodeHealth
+	}
+	return ""
+}
+
+func (x *ReplicaInfo) GetNodeState() string {
+	if x != nil {
+		return x.NodeState
+	}
+	return ""
+}
+
+type GetContainer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Container     uint64                 `protobuf:"varint,1,opt,name=container,proto3" json:"container,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetContainer) Reset() {
+	*x = GetContainer{}
+	mi := &file_ompb_om_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetContainer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetContainer) ProtoMessage() {}
+
+func (x *GetContainer) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetContainer.ProtoReflect.Descriptor instead.
+func (*GetContainer) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *GetContainer) GetContainer() uint64 {
+	if x != nil {
+		return x.Container
+	}
+	return 0
+}
+
+type CloseContainerNow struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Container     uint64                 `protobuf:"varint,1,opt,name=container,proto3" json:"container,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseContainerNow) Reset() {
+	*x = CloseContainerNow{}
+	mi := &file_ompb_om_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseContainerNow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseContainerNow) ProtoMessage() {}
+
+func (x *CloseContainerNow) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseContainerNow.ProtoReflect.Descriptor instead.
+func (*CloseContainerNow) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *CloseContainerNow) GetContainer() uint64 {
+	if x != nil {
+		return x.Container
+	}
+	return 0
+}
+
+// ListContainerBlocks: the blocks of a container that keys and parts have, and those
+// that were freed and not yet forgotten, in order of local ids.
+type ListContainerBlocks struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Container     uint64                 `protobuf:"varint,1,opt,name=container,proto3" json:"container,omitempty"`
+	AfterLocal    uint64                 `protobuf:"varint,2,opt,name=after_local,json=afterLocal,proto3" json:"after_local,omitempty"`
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"` // 0: 10000, the most
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListContainerBlocks) Reset() {
+	*x = ListContainerBlocks{}
+	mi := &file_ompb_om_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListContainerBlocks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListContainerBlocks) ProtoMessage() {}
+
+func (x *ListContainerBlocks) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListContainerBlocks.ProtoReflect.Descriptor instead.
+func (*ListContainerBlocks) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *ListContainerBlocks) GetContainer() uint64 {
+	if x != nil {
+		return x.Container
+	}
+	return 0
+}
+
+func (x *ListContainerBlocks) GetAfterLocal() uint64 {
+	if x != nil {
+		return x.AfterLocal
+	}
+	return 0
+}
+
+func (x *ListContainerBlocks) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ContainerBlocks struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Container     *ContainerInfo         `protobuf:"bytes,1,opt,name=container,proto3" json:"container,omitempty"` // as the log has it
+	Blocks        []*ContainerBlock      `protobuf:"bytes,2,rep,name=blocks,proto3" json:"blocks,omitempty"`
+	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContainerBlocks) Reset() {
+	*x = ContainerBlocks{}
+	mi := &file_ompb_om_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContainerBlocks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContainerBlocks) ProtoMessage() {}
+
+func (x *ContainerBlocks) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContainerBlocks.ProtoReflect.Descriptor instead.
+func (*ContainerBlocks) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *ContainerBlocks) GetContainer() *ContainerInfo {
+	if x != nil {
+		return x.Container
+	}
+	return nil
+}
+
+func (x *ContainerBlocks) GetBlocks() []*ContainerBlock {
+	if x != nil {
+		return x.Blocks
+	}
+	return nil
+}
+
+func (x *ContainerBlocks) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+type ContainerBlock struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Local         uint64                 `protobuf:"varint,1,opt,name=local,proto3" json:"local,omitempty"`
+	Length        uint64                 `protobuf:"varint,2,opt,name=length,proto3" json:"length,omitempty"`
+	Crc32C        uint32                 `protobuf:"fixed32,3,opt,name=crc32c,proto3" json:"crc32c,omitempty"`
+	HasCrc        bool                   `protobuf:"varint,4,opt,name=has_crc,json=hasCrc,proto3" json:"has_crc,omitempty"` // false: written by a version that didn't note it with the block
+	Freed         bool                   `protobuf:"varint,5,opt,name=freed,proto3" json:"freed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContainerBlock) Reset() {
+	*x = ContainerBlock{}
+	mi := &file_ompb_om_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContainerBlock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContainerBlock) ProtoMessage() {}
+
+func (x *ContainerBlock) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContainerBlock.ProtoReflect.Descriptor instead.
+func (*ContainerBlock) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *ContainerBlock) GetLocal() uint64 {
+	if x != nil {
+		return x.Local
+	}
+	return 0
+}
+
+func (x *ContainerBlock) GetLength() uint64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *ContainerBlock) GetCrc32C() uint32 {
+	if x != nil {
+		return x.Crc32C
+	}
+	return 0
+}
+
+func (x *ContainerBlock) GetHasCrc() bool {
+	if x != nil {
+		return x.HasCrc
+	}
+	return false
+}
+
+func (x *ContainerBlock) GetFreed() bool {
+	if x != nil {
+		return x.Freed
+	}
+	return false
+}
+
+// GetReplication reports on redundancy and on the work that restores it.
+type GetReplication struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetReplication) Reset() {
+	*x = GetReplication{}
+	mi := &file_ompb_om_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetReplication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetReplication) ProtoMessage() {}
+
+func (x *GetReplication) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetReplication.ProtoReflect.Descriptor instead.
+func (*GetReplication) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{74}
+}
+
+type ReplicationReport struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Running       bool                   `protobuf:"varint,1,opt,name=running,proto3" json:"running,omitempty"`
+	LeaderReady   bool                   `protobuf:"varint,2,opt,name=leader_ready,json=leaderReady,proto3" json:"leader_ready,omitempty"`                                                                  // enough nodes have reported to judge
+	ByState       map[string]uint64      `protobuf:"bytes,3,rep,name=by_state,json=byState,proto3" json:"by_state,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`    // containers, by dnpb.ContainerState's name
+	ByHealth      map[string]uint64      `protobuf:"bytes,4,rep,name=by_health,json=byHealth,proto3" json:"by_health,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"` // as ContainerInfo.health
+	Samples       map[string]*SampleIDs  `protobuf:"bytes,5,rep,name=samples,proto3" json:"samples,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`                    // some ids, by health
+	Orders        uint64                 `protobuf:"varint,6,opt,name=orders,proto3" json:"orders,omitempty"`                                                                                               // under way
+	BytesToCopy   uint64                 `protobuf:"varint,7,opt,name=bytes_to_copy,json=bytesToCopy,proto3" json:"bytes_to_copy,omitempty"`                                                                // estimated
+	ReportedNs    int64                  `protobuf:"varint,8,opt,name=reported_ns,json=reportedNs,proto3" json:"reported_ns,omitempty"`
+	Balancer      *Balancer              `protobuf:"bytes,9,opt,name=balancer,proto3" json:"balancer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplicationReport) Reset() {
+	*x = ReplicationReport{}
+	mi := &file_ompb_om_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplicationReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplicationReport) ProtoMessage() {}
+
+func (x *ReplicationReport) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplicationReport.ProtoReflect.Descriptor instead.
+func (*ReplicationReport) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *ReplicationReport) GetRunning() bool {
+	if x != nil {
+		return x.Running
+	}
+	return false
+}
+
+func (x *ReplicationReport) GetLeaderReady() bool {
+	if x != nil {
+		return x.LeaderReady
+	}
+	return false
+}
+
+func (x *ReplicationReport) GetByState() map[string]uint64 {
+	if x != nil {
+		return x.ByState
+	}
+	return nil
+}
+
+func (x *ReplicationReport) GetByHealth() map[string]uint64 {
+	if x != nil {
+		return x.ByHealth
+	}
+	return nil
+}
+
+func (x *ReplicationReport) GetSamples() map[string]*SampleIDs {
+	if x != nil {
+		return x.Samples
+	}
+	return nil
+}
+
+func (x *ReplicationReport) GetOrders() uint64 {
+	if x != nil {
+		return x.Orders
+	}
+	return 0
+}
+
+func (x *ReplicationReport) GetBytesToCopy() uint64 {
+	if x != nil {
+		return x.BytesToCopy
+	}
+	return 0
+}
+
+func (x *ReplicationReport) GetReportedNs() int64 {
+	if x != nil {
+		return x.ReportedNs
+	}
+	return 0
+}
+
+func (x *ReplicationReport) GetBalancer() *Balancer {
+	if x != nil {
+		return x.Balancer
+	}
+	return nil
+}
+
+type SampleIDs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           []uint64               `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SampleIDs) Reset() {
+	*x = SampleIDs{}
+	mi := &file_ompb_om_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SampleIDs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SampleIDs) ProtoMessage() {}
+
+func (x *SampleIDs) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SampleIDs.ProtoReflect.Descriptor instead.
+func (*SampleIDs) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *SampleIDs) GetIds() []uint64 {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+type Balancer struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Running         bool                   `protobuf:"varint,1,opt,name=running,proto3" json:"running,omitempty"`
+	Threshold       float64                `protobuf:"fixed64,2,opt,name=threshold,proto3" json:"threshold,omitempty"`              // a node may be so far (in part of its capacity) from the mean
+	MaxBytes        uint64                 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"` // per iteration; 0: no limit
+	MovedBytes      uint64                 `protobuf:"varint,4,opt,name=moved_bytes,json=movedBytes,proto3" json:"moved_bytes,omitempty"`
+	MovedContainers uint64                 `protobuf:"varint,5,opt,name=moved_containers,json=movedContainers,proto3" json:"moved_containers,omitempty"`
+	Iterations      uint32                 `protobuf:"varint,6,opt,name=iterations,proto3" json:"iterations,omitempty"`
+	Stopped         string                 `protobuf:"bytes,7,opt,name=stopped,proto3" json:"stopped,omitempty"` // why it ended
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Balancer) Reset() {
+	*x = Balancer{}
+	mi := &file_ompb_om_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Balancer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Balancer) ProtoMessage() {}
+
+func (x *Balancer) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Balancer.ProtoReflect.Descriptor instead.
+func (*Balancer) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *Balancer) GetRunning() bool {
+	if x != nil {
+		return x.Running
+	}
+	return false
+}
+
+func (x *Balancer) GetThreshold() float64 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+func (x *Balancer) GetMaxBytes() uint64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *Balancer) GetMovedBytes() uint64 {
+	if x != nil {
+		return x.MovedBytes
+	}
+	return 0
+}
+
+func (x *Balancer) GetMovedContainers() uint64 {
+	if x != nil {
+		return x.MovedContainers
+	}
+	return 0
+}
+
+func (x *Balancer) GetIterations() uint32 {
+	if x != nil {
+		return x.Iterations
+	}
+	return 0
+}
+
+func (x *Balancer) GetStopped() string {
+	if x != nil {
+		return x.Stopped
+	}
+	return ""
+}
+
+type ControlReplication struct {
+	state         protoimpl.MessageState    `protogen:"open.v1"`
+	Action        ControlReplication_Action `protobuf:"varint,1,opt,name=action,proto3,enum=ozone.om.ControlReplication_Action" json:"action,omitempty"`
+	Balancer      *Balancer                 `protobuf:"bytes,2,opt,name=balancer,proto3" json:"balancer,omitempty"` // START_BALANCER: threshold, max_bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ControlReplication) Reset() {
+	*x = ControlReplication{}
+	mi := &file_ompb_om_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ControlReplication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ControlReplication) ProtoMessage() {}
+
+func (x *ControlReplication) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ControlReplication.ProtoReflect.Descriptor instead.
+func (*ControlReplication) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *ControlReplication) GetAction() ControlReplication_Action {
+	if x != nil {
+		return x.Action
+	}
+	return ControlReplication_NONE
+}
+
+func (x *ControlReplication) GetBalancer() *Balancer {
+	if x != nil {
+		return x.Balancer
+	}
+	return nil
+}
+
 type ListContainers struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	After         uint64                 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
@@ -6838,7 +7953,7 @@ type ListContainers struct {
 
 func (x *ListContainers) Reset() {
 	*x = ListContainers{}
-	mi := &file_ompb_om_proto_msgTypes[68]
+	mi := &file_ompb_om_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6850,7 +7965,7 @@ func (x *ListContainers) String() string {
 func (*ListContainers) ProtoMessage() {}
 
 func (x *ListContainers) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[68]
+	mi := &file_ompb_om_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6863,7 +7978,7 @@ func (x *ListContainers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListContainers.ProtoReflect.Descriptor instead.
 func (*ListContainers) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{68}
+	return file_ompb_om_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *ListContainers) GetAfter() uint64 {
@@ -6890,7 +8005,7 @@ type ContainerList struct {
 
 func (x *ContainerList) Reset() {
 	*x = ContainerList{}
-	mi := &file_ompb_om_proto_msgTypes[69]
+	mi := &file_ompb_om_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6902,7 +8017,7 @@ func (x *ContainerList) String() string {
 func (*ContainerList) ProtoMessage() {}
 
 func (x *ContainerList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[69]
+	mi := &file_ompb_om_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6915,7 +8030,7 @@ func (x *ContainerList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainerList.ProtoReflect.Descriptor instead.
 func (*ContainerList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{69}
+	return file_ompb_om_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *ContainerList) GetContainers() []*ContainerInfo {
@@ -6937,20 +8052,25 @@ type NodeInfo struct {
 	Node         *commonpb.Node         `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
 	RegisteredNs int64                  `protobuf:"varint,2,opt,name=registered_ns,json=registeredNs,proto3" json:"registered_ns,omitempty"`
 	// Soft, in answers only:
-	Health          string `protobuf:"bytes,3,opt,name=health,proto3" json:"health,omitempty"` // HEALTHY, STALE, DEAD
-	Capacity        uint64 `protobuf:"varint,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
-	Used            uint64 `protobuf:"varint,5,opt,name=used,proto3" json:"used,omitempty"`
-	Remaining       uint64 `protobuf:"varint,6,opt,name=remaining,proto3" json:"remaining,omitempty"`
-	Containers      uint64 `protobuf:"varint,7,opt,name=containers,proto3" json:"containers,omitempty"`
-	LastHeartbeatNs int64  `protobuf:"varint,8,opt,name=last_heartbeat_ns,json=lastHeartbeatNs,proto3" json:"last_heartbeat_ns,omitempty"`
-	Version         string `protobuf:"bytes,9,opt,name=version,proto3" json:"version,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	Health          string      `protobuf:"bytes,3,opt,name=health,proto3" json:"health,omitempty"` // HEALTHY, STALE, DEAD
+	Capacity        uint64      `protobuf:"varint,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	Used            uint64      `protobuf:"varint,5,opt,name=used,proto3" json:"used,omitempty"`
+	Remaining       uint64      `protobuf:"varint,6,opt,name=remaining,proto3" json:"remaining,omitempty"`
+	Containers      uint64      `protobuf:"varint,7,opt,name=containers,proto3" json:"containers,omitempty"`
+	LastHeartbeatNs int64       `protobuf:"varint,8,opt,name=last_heartbeat_ns,json=lastHeartbeatNs,proto3" json:"last_heartbeat_ns,omitempty"`
+	Version         string      `protobuf:"bytes,9,opt,name=version,proto3" json:"version,omitempty"`
+	Disks           []*NodeDisk `protobuf:"bytes,12,rep,name=disks,proto3" json:"disks,omitempty"`
+	// Logged: "" (IN_SERVICE), DECOMMISSIONING, DECOMMISSIONED, ENTERING_MAINTENANCE,
+	// IN_MAINTENANCE; the last two end at until_ns, if that is set.
+	OpState       string `protobuf:"bytes,10,opt,name=op_state,json=opState,proto3" json:"op_state,omitempty"`
+	UntilNs       int64  `protobuf:"varint,11,opt,name=until_ns,json=untilNs,proto3" json:"until_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NodeInfo) Reset() {
 	*x = NodeInfo{}
-	mi := &file_ompb_om_proto_msgTypes[70]
+	mi := &file_ompb_om_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6962,7 +8082,7 @@ func (x *NodeInfo) String() string {
 func (*NodeInfo) ProtoMessage() {}
 
 func (x *NodeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[70]
+	mi := &file_ompb_om_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6975,7 +8095,7 @@ func (x *NodeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeInfo.ProtoReflect.Descriptor instead.
 func (*NodeInfo) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{70}
+	return file_ompb_om_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *NodeInfo) GetNode() *commonpb.Node {
@@ -7041,6 +8161,111 @@ func (x *NodeInfo) GetVersion() string {
 	return ""
 }
 
+func (x *NodeInfo) GetDisks() []*NodeDisk {
+	if x != nil {
+		return x.Disks
+	}
+	return nil
+}
+
+func (x *NodeInfo) GetOpState() string {
+	if x != nil {
+		return x.OpState
+	}
+	return ""
+}
+
+func (x *NodeInfo) GetUntilNs() int64 {
+	if x != nil {
+		return x.UntilNs
+	}
+	return 0
+}
+
+type NodeDisk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Failed        bool                   `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Capacity      uint64                 `protobuf:"varint,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	Used          uint64                 `protobuf:"varint,5,opt,name=used,proto3" json:"used,omitempty"`
+	Remaining     uint64                 `protobuf:"varint,6,opt,name=remaining,proto3" json:"remaining,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeDisk) Reset() {
+	*x = NodeDisk{}
+	mi := &file_ompb_om_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeDisk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeDisk) ProtoMessage() {}
+
+func (x *NodeDisk) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeDisk.ProtoReflect.Descriptor instead.
+func (*NodeDisk) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *NodeDisk) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *NodeDisk) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+func (x *NodeDisk) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *NodeDisk) GetCapacity() uint64 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+func (x *NodeDisk) GetUsed() uint64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *NodeDisk) GetRemaining() uint64 {
+	if x != nil {
+		return x.Remaining
+	}
+	return 0
+}
+
 type ListNodes struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -7049,7 +8274,7 @@ type ListNodes struct {
 
 func (x *ListNodes) Reset() {
 	*x = ListNodes{}
-	mi := &file_ompb_om_proto_msgTypes[71]
+	mi := &file_ompb_om_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7061,7 +8286,7 @@ func (x *ListNodes) String() string {
 func (*ListNodes) ProtoMessage() {}
 
 func (x *ListNodes) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[71]
+	mi := &file_ompb_om_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7074,7 +8299,7 @@ func (x *ListNodes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNodes.ProtoReflect.Descriptor instead.
 func (*ListNodes) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{71}
+	return file_ompb_om_proto_rawDescGZIP(), []int{83}
 }
 
 type NodeList struct {
@@ -7086,7 +8311,7 @@ type NodeList struct {
 
 func (x *NodeList) Reset() {
 	*x = NodeList{}
-	mi := &file_ompb_om_proto_msgTypes[72]
+	mi := &file_ompb_om_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7098,7 +8323,7 @@ func (x *NodeList) String() string {
 func (*NodeList) ProtoMessage() {}
 
 func (x *NodeList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[72]
+	mi := &file_ompb_om_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7111,7 +8336,7 @@ func (x *NodeList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeList.ProtoReflect.Descriptor instead.
 func (*NodeList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{72}
+	return file_ompb_om_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *NodeList) GetNodes() []*NodeInfo {
@@ -7119,6 +8344,252 @@ func (x *NodeList) GetNodes() []*NodeInfo {
 		return x.Nodes
 	}
 	return nil
+}
+
+// GetGroup: what an om knows of the raft group; also asked by an empty om of its peers
+// before it begins a cluster.
+type GetGroup struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGroup) Reset() {
+	*x = GetGroup{}
+	mi := &file_ompb_om_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGroup) ProtoMessage() {}
+
+func (x *GetGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGroup.ProtoReflect.Descriptor instead.
+func (*GetGroup) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{85}
+}
+
+type GroupInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                // who answers
+	ClusterId     string                 `protobuf:"bytes,2,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"` // "" if there is none yet
+	Fresh         bool                   `protobuf:"varint,3,opt,name=fresh,proto3" json:"fresh,omitempty"`                         // its log has nothing but the beginning of a group
+	Leader        string                 `protobuf:"bytes,4,opt,name=leader,proto3" json:"leader,omitempty"`                        // id, "" if it knows none
+	Term          uint64                 `protobuf:"varint,5,opt,name=term,proto3" json:"term,omitempty"`
+	Applied       uint64                 `protobuf:"varint,6,opt,name=applied,proto3" json:"applied,omitempty"`
+	Members       []*Role                `protobuf:"bytes,7,rep,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupInfo) Reset() {
+	*x = GroupInfo{}
+	mi := &file_ompb_om_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupInfo) ProtoMessage() {}
+
+func (x *GroupInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupInfo.ProtoReflect.Descriptor instead.
+func (*GroupInfo) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *GroupInfo) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GroupInfo) GetClusterId() string {
+	if x != nil {
+		return x.ClusterId
+	}
+	return ""
+}
+
+func (x *GroupInfo) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
+	}
+	return false
+}
+
+func (x *GroupInfo) GetLeader() string {
+	if x != nil {
+		return x.Leader
+	}
+	return ""
+}
+
+func (x *GroupInfo) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *GroupInfo) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
+func (x *GroupInfo) GetMembers() []*Role {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+// JoinGroup: an om with an empty directory asks the leader to take it in. Whatever the
+// group knew under this id is removed first: it can't vote with a memory it has lost.
+// It becomes a learner, and a voter when it has caught up.
+type JoinGroup struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	RaftAddress   string                 `protobuf:"bytes,2,opt,name=raft_address,json=raftAddress,proto3" json:"raft_address,omitempty"`
+	RpcAddress    string                 `protobuf:"bytes,3,opt,name=rpc_address,json=rpcAddress,proto3" json:"rpc_address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JoinGroup) Reset() {
+	*x = JoinGroup{}
+	mi := &file_ompb_om_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinGroup) ProtoMessage() {}
+
+func (x *JoinGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinGroup.ProtoReflect.Descriptor instead.
+func (*JoinGroup) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{87}
+}
+
+func (x *JoinGroup) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *JoinGroup) GetRaftAddress() string {
+	if x != nil {
+		return x.RaftAddress
+	}
+	return ""
+}
+
+func (x *JoinGroup) GetRpcAddress() string {
+	if x != nil {
+		return x.RpcAddress
+	}
+	return ""
+}
+
+// ChangeGroup is the administrator's.
+type ChangeGroup struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Action        ChangeGroup_Action     `protobuf:"varint,1,opt,name=action,proto3,enum=ozone.om.ChangeGroup_Action" json:"action,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeGroup) Reset() {
+	*x = ChangeGroup{}
+	mi := &file_ompb_om_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeGroup) ProtoMessage() {}
+
+func (x *ChangeGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeGroup.ProtoReflect.Descriptor instead.
+func (*ChangeGroup) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *ChangeGroup) GetAction() ChangeGroup_Action {
+	if x != nil {
+		return x.Action
+	}
+	return ChangeGroup_NONE
+}
+
+func (x *ChangeGroup) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
 }
 
 type GetRoles struct {
@@ -7129,7 +8600,7 @@ type GetRoles struct {
 
 func (x *GetRoles) Reset() {
 	*x = GetRoles{}
-	mi := &file_ompb_om_proto_msgTypes[73]
+	mi := &file_ompb_om_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7141,7 +8612,7 @@ func (x *GetRoles) String() string {
 func (*GetRoles) ProtoMessage() {}
 
 func (x *GetRoles) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[73]
+	mi := &file_ompb_om_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7154,7 +8625,7 @@ func (x *GetRoles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoles.ProtoReflect.Descriptor instead.
 func (*GetRoles) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{73}
+	return file_ompb_om_proto_rawDescGZIP(), []int{89}
 }
 
 type RoleList struct {
@@ -7167,7 +8638,7 @@ type RoleList struct {
 
 func (x *RoleList) Reset() {
 	*x = RoleList{}
-	mi := &file_ompb_om_proto_msgTypes[74]
+	mi := &file_ompb_om_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7179,7 +8650,7 @@ func (x *RoleList) String() string {
 func (*RoleList) ProtoMessage() {}
 
 func (x *RoleList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[74]
+	mi := &file_ompb_om_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7192,7 +8663,7 @@ func (x *RoleList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleList.ProtoReflect.Descriptor instead.
 func (*RoleList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{74}
+	return file_ompb_om_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *RoleList) GetRoles() []*Role {
@@ -7220,7 +8691,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_ompb_om_proto_msgTypes[75]
+	mi := &file_ompb_om_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7232,7 +8703,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[75]
+	mi := &file_ompb_om_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7245,7 +8716,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{75}
+	return file_ompb_om_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Role) GetId() string {
@@ -7279,7 +8750,7 @@ type ReserveIDs struct {
 
 func (x *ReserveIDs) Reset() {
 	*x = ReserveIDs{}
-	mi := &file_ompb_om_proto_msgTypes[76]
+	mi := &file_ompb_om_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7291,7 +8762,7 @@ func (x *ReserveIDs) String() string {
 func (*ReserveIDs) ProtoMessage() {}
 
 func (x *ReserveIDs) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[76]
+	mi := &file_ompb_om_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7304,7 +8775,7 @@ func (x *ReserveIDs) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReserveIDs.ProtoReflect.Descriptor instead.
 func (*ReserveIDs) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{76}
+	return file_ompb_om_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *ReserveIDs) GetKind() string {
@@ -7331,7 +8802,7 @@ type IDRange struct {
 
 func (x *IDRange) Reset() {
 	*x = IDRange{}
-	mi := &file_ompb_om_proto_msgTypes[77]
+	mi := &file_ompb_om_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7343,7 +8814,7 @@ func (x *IDRange) String() string {
 func (*IDRange) ProtoMessage() {}
 
 func (x *IDRange) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[77]
+	mi := &file_ompb_om_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7356,7 +8827,7 @@ func (x *IDRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IDRange.ProtoReflect.Descriptor instead.
 func (*IDRange) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{77}
+	return file_ompb_om_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *IDRange) GetFirst() uint64 {
@@ -7383,7 +8854,7 @@ type CreateContainer struct {
 
 func (x *CreateContainer) Reset() {
 	*x = CreateContainer{}
-	mi := &file_ompb_om_proto_msgTypes[78]
+	mi := &file_ompb_om_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7395,7 +8866,7 @@ func (x *CreateContainer) String() string {
 func (*CreateContainer) ProtoMessage() {}
 
 func (x *CreateContainer) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[78]
+	mi := &file_ompb_om_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7408,7 +8879,7 @@ func (x *CreateContainer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateContainer.ProtoReflect.Descriptor instead.
 func (*CreateContainer) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{78}
+	return file_ompb_om_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *CreateContainer) GetReplication() string {
@@ -7435,7 +8906,7 @@ type SetContainerState struct {
 
 func (x *SetContainerState) Reset() {
 	*x = SetContainerState{}
-	mi := &file_ompb_om_proto_msgTypes[79]
+	mi := &file_ompb_om_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7447,7 +8918,7 @@ func (x *SetContainerState) String() string {
 func (*SetContainerState) ProtoMessage() {}
 
 func (x *SetContainerState) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[79]
+	mi := &file_ompb_om_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7460,7 +8931,7 @@ func (x *SetContainerState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetContainerState.ProtoReflect.Descriptor instead.
 func (*SetContainerState) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{79}
+	return file_ompb_om_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *SetContainerState) GetContainer() uint64 {
@@ -7486,7 +8957,7 @@ type RegisterNode struct {
 
 func (x *RegisterNode) Reset() {
 	*x = RegisterNode{}
-	mi := &file_ompb_om_proto_msgTypes[80]
+	mi := &file_ompb_om_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7498,7 +8969,7 @@ func (x *RegisterNode) String() string {
 func (*RegisterNode) ProtoMessage() {}
 
 func (x *RegisterNode) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[80]
+	mi := &file_ompb_om_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7511,7 +8982,7 @@ func (x *RegisterNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterNode.ProtoReflect.Descriptor instead.
 func (*RegisterNode) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{80}
+	return file_ompb_om_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *RegisterNode) GetNode() *commonpb.Node {
@@ -7519,6 +8990,332 @@ func (x *RegisterNode) GetNode() *commonpb.Node {
 		return x.Node
 	}
 	return nil
+}
+
+// SetContainerReplicas changes a container's replica set; adding what is there and
+// removing what isn't are no errors. The last replica can't be removed.
+type SetContainerReplicas struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Container     uint64                 `protobuf:"varint,1,opt,name=container,proto3" json:"container,omitempty"`
+	Add           []string               `protobuf:"bytes,2,rep,name=add,proto3" json:"add,omitempty"`
+	Remove        []string               `protobuf:"bytes,3,rep,name=remove,proto3" json:"remove,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetContainerReplicas) Reset() {
+	*x = SetContainerReplicas{}
+	mi := &file_ompb_om_proto_msgTypes[97]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetContainerReplicas) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetContainerReplicas) ProtoMessage() {}
+
+func (x *SetContainerReplicas) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[97]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetContainerReplicas.ProtoReflect.Descriptor instead.
+func (*SetContainerReplicas) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{97}
+}
+
+func (x *SetContainerReplicas) GetContainer() uint64 {
+	if x != nil {
+		return x.Container
+	}
+	return 0
+}
+
+func (x *SetContainerReplicas) GetAdd() []string {
+	if x != nil {
+		return x.Add
+	}
+	return nil
+}
+
+func (x *SetContainerReplicas) GetRemove() []string {
+	if x != nil {
+		return x.Remove
+	}
+	return nil
+}
+
+// SetNodeState: see NodeInfo.op_state; "IN_SERVICE" is kept as "".
+type SetNodeState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	OpState       string                 `protobuf:"bytes,2,opt,name=op_state,json=opState,proto3" json:"op_state,omitempty"`
+	UntilNs       int64                  `protobuf:"varint,3,opt,name=until_ns,json=untilNs,proto3" json:"until_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNodeState) Reset() {
+	*x = SetNodeState{}
+	mi := &file_ompb_om_proto_msgTypes[98]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNodeState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNodeState) ProtoMessage() {}
+
+func (x *SetNodeState) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[98]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNodeState.ProtoReflect.Descriptor instead.
+func (*SetNodeState) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{98}
+}
+
+func (x *SetNodeState) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *SetNodeState) GetOpState() string {
+	if x != nil {
+		return x.OpState
+	}
+	return ""
+}
+
+func (x *SetNodeState) GetUntilNs() int64 {
+	if x != nil {
+		return x.UntilNs
+	}
+	return 0
+}
+
+// ForgetNode removes a node that no container refers to.
+type ForgetNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetNode) Reset() {
+	*x = ForgetNode{}
+	mi := &file_ompb_om_proto_msgTypes[99]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetNode) ProtoMessage() {}
+
+func (x *ForgetNode) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[99]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetNode.ProtoReflect.Descriptor instead.
+func (*ForgetNode) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{99}
+}
+
+func (x *ForgetNode) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+// FenceContainers: see ContainerInfo.fenced. Only closed containers.
+type FenceContainers struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Containers    []uint64               `protobuf:"varint,1,rep,packed,name=containers,proto3" json:"containers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FenceContainers) Reset() {
+	*x = FenceContainers{}
+	mi := &file_ompb_om_proto_msgTypes[100]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FenceContainers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FenceContainers) ProtoMessage() {}
+
+func (x *FenceContainers) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[100]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FenceContainers.ProtoReflect.Descriptor instead.
+func (*FenceContainers) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{100}
+}
+
+func (x *FenceContainers) GetContainers() []uint64 {
+	if x != nil {
+		return x.Containers
+	}
+	return nil
+}
+
+// SetTokenKeys replaces the keys of block tokens; secrets are sealed with om's secret key.
+type SetTokenKeys struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Keys          []*SealedTokenKey      `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetTokenKeys) Reset() {
+	*x = SetTokenKeys{}
+	mi := &file_ompb_om_proto_msgTypes[101]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetTokenKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetTokenKeys) ProtoMessage() {}
+
+func (x *SetTokenKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[101]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetTokenKeys.ProtoReflect.Descriptor instead.
+func (*SetTokenKeys) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{101}
+}
+
+func (x *SetTokenKeys) GetKeys() []*SealedTokenKey {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+type SealedTokenKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Sealed        []byte                 `protobuf:"bytes,2,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	CreatedNs     int64                  `protobuf:"varint,3,opt,name=created_ns,json=createdNs,proto3" json:"created_ns,omitempty"`
+	ExpiresNs     int64                  `protobuf:"varint,4,opt,name=expires_ns,json=expiresNs,proto3" json:"expires_ns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SealedTokenKey) Reset() {
+	*x = SealedTokenKey{}
+	mi := &file_ompb_om_proto_msgTypes[102]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SealedTokenKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SealedTokenKey) ProtoMessage() {}
+
+func (x *SealedTokenKey) ProtoReflect() protoreflect.Message {
+	mi := &file_ompb_om_proto_msgTypes[102]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SealedTokenKey.ProtoReflect.Descriptor instead.
+func (*SealedTokenKey) Descriptor() ([]byte, []int) {
+	return file_ompb_om_proto_rawDescGZIP(), []int{102}
+}
+
+func (x *SealedTokenKey) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *SealedTokenKey) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *SealedTokenKey) GetCreatedNs() int64 {
+	if x != nil {
+		return x.CreatedNs
+	}
+	return 0
+}
+
+func (x *SealedTokenKey) GetExpiresNs() int64 {
+	if x != nil {
+		return x.ExpiresNs
+	}
+	return 0
 }
 
 // DeletedBlock is a row of the deleted table, in the order the log freed them.
@@ -7535,7 +9332,7 @@ type DeletedBlock struct {
 
 func (x *DeletedBlock) Reset() {
 	*x = DeletedBlock{}
-	mi := &file_ompb_om_proto_msgTypes[81]
+	mi := &file_ompb_om_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7547,7 +9344,7 @@ func (x *DeletedBlock) String() string {
 func (*DeletedBlock) ProtoMessage() {}
 
 func (x *DeletedBlock) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[81]
+	mi := &file_ompb_om_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7560,7 +9357,7 @@ func (x *DeletedBlock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletedBlock.ProtoReflect.Descriptor instead.
 func (*DeletedBlock) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{81}
+	return file_ompb_om_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *DeletedBlock) GetIndex() uint64 {
@@ -7607,7 +9404,7 @@ type ForgetDeletedBlocks struct {
 
 func (x *ForgetDeletedBlocks) Reset() {
 	*x = ForgetDeletedBlocks{}
-	mi := &file_ompb_om_proto_msgTypes[82]
+	mi := &file_ompb_om_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7619,7 +9416,7 @@ func (x *ForgetDeletedBlocks) String() string {
 func (*ForgetDeletedBlocks) ProtoMessage() {}
 
 func (x *ForgetDeletedBlocks) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[82]
+	mi := &file_ompb_om_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7632,7 +9429,7 @@ func (x *ForgetDeletedBlocks) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetDeletedBlocks.ProtoReflect.Descriptor instead.
 func (*ForgetDeletedBlocks) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{82}
+	return file_ompb_om_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *ForgetDeletedBlocks) GetBlocks() []*DeletedBlock {
@@ -7651,7 +9448,7 @@ type PruneResults struct {
 
 func (x *PruneResults) Reset() {
 	*x = PruneResults{}
-	mi := &file_ompb_om_proto_msgTypes[83]
+	mi := &file_ompb_om_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7663,7 +9460,7 @@ func (x *PruneResults) String() string {
 func (*PruneResults) ProtoMessage() {}
 
 func (x *PruneResults) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[83]
+	mi := &file_ompb_om_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7676,7 +9473,7 @@ func (x *PruneResults) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PruneResults.ProtoReflect.Descriptor instead.
 func (*PruneResults) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{83}
+	return file_ompb_om_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *PruneResults) GetBeforeNs() int64 {
@@ -7695,7 +9492,7 @@ type InitCluster struct {
 
 func (x *InitCluster) Reset() {
 	*x = InitCluster{}
-	mi := &file_ompb_om_proto_msgTypes[84]
+	mi := &file_ompb_om_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7707,7 +9504,7 @@ func (x *InitCluster) String() string {
 func (*InitCluster) ProtoMessage() {}
 
 func (x *InitCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[84]
+	mi := &file_ompb_om_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7720,7 +9517,7 @@ func (x *InitCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InitCluster.ProtoReflect.Descriptor instead.
 func (*InitCluster) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{84}
+	return file_ompb_om_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *InitCluster) GetClusterId() string {
@@ -7748,7 +9545,7 @@ type UserInfo struct {
 
 func (x *UserInfo) Reset() {
 	*x = UserInfo{}
-	mi := &file_ompb_om_proto_msgTypes[85]
+	mi := &file_ompb_om_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7760,7 +9557,7 @@ func (x *UserInfo) String() string {
 func (*UserInfo) ProtoMessage() {}
 
 func (x *UserInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[85]
+	mi := &file_ompb_om_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7773,7 +9570,7 @@ func (x *UserInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserInfo.ProtoReflect.Descriptor instead.
 func (*UserInfo) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{85}
+	return file_ompb_om_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *UserInfo) GetName() string {
@@ -7855,7 +9652,7 @@ type SetUser struct {
 
 func (x *SetUser) Reset() {
 	*x = SetUser{}
-	mi := &file_ompb_om_proto_msgTypes[86]
+	mi := &file_ompb_om_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7867,7 +9664,7 @@ func (x *SetUser) String() string {
 func (*SetUser) ProtoMessage() {}
 
 func (x *SetUser) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[86]
+	mi := &file_ompb_om_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7880,7 +9677,7 @@ func (x *SetUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetUser.ProtoReflect.Descriptor instead.
 func (*SetUser) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{86}
+	return file_ompb_om_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *SetUser) GetName() string {
@@ -7941,7 +9738,7 @@ type DeleteUser struct {
 
 func (x *DeleteUser) Reset() {
 	*x = DeleteUser{}
-	mi := &file_ompb_om_proto_msgTypes[87]
+	mi := &file_ompb_om_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7953,7 +9750,7 @@ func (x *DeleteUser) String() string {
 func (*DeleteUser) ProtoMessage() {}
 
 func (x *DeleteUser) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[87]
+	mi := &file_ompb_om_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7966,7 +9763,7 @@ func (x *DeleteUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteUser.ProtoReflect.Descriptor instead.
 func (*DeleteUser) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{87}
+	return file_ompb_om_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *DeleteUser) GetName() string {
@@ -7988,7 +9785,7 @@ type FindUser struct {
 
 func (x *FindUser) Reset() {
 	*x = FindUser{}
-	mi := &file_ompb_om_proto_msgTypes[88]
+	mi := &file_ompb_om_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8000,7 +9797,7 @@ func (x *FindUser) String() string {
 func (*FindUser) ProtoMessage() {}
 
 func (x *FindUser) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[88]
+	mi := &file_ompb_om_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8013,7 +9810,7 @@ func (x *FindUser) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindUser.ProtoReflect.Descriptor instead.
 func (*FindUser) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{88}
+	return file_ompb_om_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *FindUser) GetName() string {
@@ -8048,7 +9845,7 @@ type ListUsers struct {
 
 func (x *ListUsers) Reset() {
 	*x = ListUsers{}
-	mi := &file_ompb_om_proto_msgTypes[89]
+	mi := &file_ompb_om_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8060,7 +9857,7 @@ func (x *ListUsers) String() string {
 func (*ListUsers) ProtoMessage() {}
 
 func (x *ListUsers) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[89]
+	mi := &file_ompb_om_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8073,7 +9870,7 @@ func (x *ListUsers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUsers.ProtoReflect.Descriptor instead.
 func (*ListUsers) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{89}
+	return file_ompb_om_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *ListUsers) GetPrefix() string {
@@ -8107,7 +9904,7 @@ type UserList struct {
 
 func (x *UserList) Reset() {
 	*x = UserList{}
-	mi := &file_ompb_om_proto_msgTypes[90]
+	mi := &file_ompb_om_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8119,7 +9916,7 @@ func (x *UserList) String() string {
 func (*UserList) ProtoMessage() {}
 
 func (x *UserList) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[90]
+	mi := &file_ompb_om_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8132,7 +9929,7 @@ func (x *UserList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserList.ProtoReflect.Descriptor instead.
 func (*UserList) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{90}
+	return file_ompb_om_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *UserList) GetUsers() []*UserInfo {
@@ -8160,7 +9957,7 @@ type GetSecret struct {
 
 func (x *GetSecret) Reset() {
 	*x = GetSecret{}
-	mi := &file_ompb_om_proto_msgTypes[91]
+	mi := &file_ompb_om_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8172,7 +9969,7 @@ func (x *GetSecret) String() string {
 func (*GetSecret) ProtoMessage() {}
 
 func (x *GetSecret) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[91]
+	mi := &file_ompb_om_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8185,7 +9982,7 @@ func (x *GetSecret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSecret.ProtoReflect.Descriptor instead.
 func (*GetSecret) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{91}
+	return file_ompb_om_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *GetSecret) GetName() string {
@@ -8235,7 +10032,7 @@ type EventInfo struct {
 
 func (x *EventInfo) Reset() {
 	*x = EventInfo{}
-	mi := &file_ompb_om_proto_msgTypes[92]
+	mi := &file_ompb_om_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8247,7 +10044,7 @@ func (x *EventInfo) String() string {
 func (*EventInfo) ProtoMessage() {}
 
 func (x *EventInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[92]
+	mi := &file_ompb_om_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8260,7 +10057,7 @@ func (x *EventInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventInfo.ProtoReflect.Descriptor instead.
 func (*EventInfo) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{92}
+	return file_ompb_om_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *EventInfo) GetIndex() uint64 {
@@ -8384,7 +10181,7 @@ type ForgetEvents struct {
 
 func (x *ForgetEvents) Reset() {
 	*x = ForgetEvents{}
-	mi := &file_ompb_om_proto_msgTypes[93]
+	mi := &file_ompb_om_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8396,7 +10193,7 @@ func (x *ForgetEvents) String() string {
 func (*ForgetEvents) ProtoMessage() {}
 
 func (x *ForgetEvents) ProtoReflect() protoreflect.Message {
-	mi := &file_ompb_om_proto_msgTypes[93]
+	mi := &file_ompb_om_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8409,7 +10206,7 @@ func (x *ForgetEvents) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetEvents.ProtoReflect.Descriptor instead.
 func (*ForgetEvents) Descriptor() ([]byte, []int) {
-	return file_ompb_om_proto_rawDescGZIP(), []int{93}
+	return file_ompb_om_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *ForgetEvents) GetEvents() []*EventInfo {
@@ -8423,7 +10220,7 @@ var File_ompb_om_proto protoreflect.FileDescriptor
 
 const file_ompb_om_proto_rawDesc = "" +
 	"\n" +
-	"\rompb/om.proto\x12\bozone.om\x1a\x15commonpb/common.proto\"\xd9\x16\n" +
+	"\rompb/om.proto\x12\bozone.om\x1a\x15commonpb/common.proto\"\xd0\x1d\n" +
 	"\aRequest\x12\x1b\n" +
 	"\tclient_id\x18\x01 \x01(\tR\bclientId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x1f\n" +
@@ -8478,7 +10275,16 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\n" +
 	"list_nodes\x18< \x01(\v2\x13.ozone.om.ListNodesH\x00R\tlistNodes\x12C\n" +
 	"\x0flist_containers\x18= \x01(\v2\x18.ozone.om.ListContainersH\x00R\x0elistContainers\x121\n" +
-	"\tget_roles\x18> \x01(\v2\x12.ozone.om.GetRolesH\x00R\bgetRoles\x12.\n" +
+	"\tget_roles\x18> \x01(\v2\x12.ozone.om.GetRolesH\x00R\bgetRoles\x12S\n" +
+	"\x15list_container_blocks\x18? \x01(\v2\x1d.ozone.om.ListContainerBlocksH\x00R\x13listContainerBlocks\x12=\n" +
+	"\rget_container\x18@ \x01(\v2\x16.ozone.om.GetContainerH\x00R\fgetContainer\x12C\n" +
+	"\x0fget_replication\x18A \x01(\v2\x18.ozone.om.GetReplicationH\x00R\x0egetReplication\x12O\n" +
+	"\x13control_replication\x18B \x01(\v2\x1c.ozone.om.ControlReplicationH\x00R\x12controlReplication\x12M\n" +
+	"\x13close_container_now\x18C \x01(\v2\x1b.ozone.om.CloseContainerNowH\x00R\x11closeContainerNow\x121\n" +
+	"\tget_group\x18D \x01(\v2\x12.ozone.om.GetGroupH\x00R\bgetGroup\x124\n" +
+	"\n" +
+	"join_group\x18E \x01(\v2\x13.ozone.om.JoinGroupH\x00R\tjoinGroup\x12:\n" +
+	"\fchange_group\x18K \x01(\v2\x15.ozone.om.ChangeGroupH\x00R\vchangeGroup\x12.\n" +
 	"\bset_user\x18F \x01(\v2\x11.ozone.om.SetUserH\x00R\asetUser\x127\n" +
 	"\vdelete_user\x18G \x01(\v2\x14.ozone.om.DeleteUserH\x00R\n" +
 	"deleteUser\x121\n" +
@@ -8495,8 +10301,14 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x15forget_deleted_blocks\x18T \x01(\v2\x1d.ozone.om.ForgetDeletedBlocksH\x00R\x13forgetDeletedBlocks\x12=\n" +
 	"\rprune_results\x18U \x01(\v2\x16.ozone.om.PruneResultsH\x00R\fpruneResults\x12:\n" +
 	"\finit_cluster\x18V \x01(\v2\x15.ozone.om.InitClusterH\x00R\vinitCluster\x12=\n" +
-	"\rforget_events\x18W \x01(\v2\x16.ozone.om.ForgetEventsH\x00R\fforgetEventsB\x04\n" +
-	"\x02op\"\xa9\b\n" +
+	"\rforget_events\x18W \x01(\v2\x16.ozone.om.ForgetEventsH\x00R\fforgetEvents\x12V\n" +
+	"\x16set_container_replicas\x18X \x01(\v2\x1e.ozone.om.SetContainerReplicasH\x00R\x14setContainerReplicas\x12>\n" +
+	"\x0eset_node_state\x18Y \x01(\v2\x16.ozone.om.SetNodeStateH\x00R\fsetNodeState\x127\n" +
+	"\vforget_node\x18Z \x01(\v2\x14.ozone.om.ForgetNodeH\x00R\n" +
+	"forgetNode\x12F\n" +
+	"\x10fence_containers\x18[ \x01(\v2\x19.ozone.om.FenceContainersH\x00R\x0ffenceContainers\x12>\n" +
+	"\x0eset_token_keys\x18\\ \x01(\v2\x16.ozone.om.SetTokenKeysH\x00R\fsetTokenKeysB\x04\n" +
+	"\x02op\"\xdf\t\n" +
 	"\bResponse\x12)\n" +
 	"\x05error\x18\x01 \x01(\v2\x13.ozone.common.ErrorR\x05error\x12.\n" +
 	"\x06volume\x18\n" +
@@ -8522,7 +10334,10 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x04user\x18F \x01(\v2\x12.ozone.om.UserInfoH\x00R\x04user\x12*\n" +
 	"\x05users\x18G \x01(\v2\x12.ozone.om.UserListH\x00R\x05users\x12%\n" +
 	"\x03ids\x18P \x01(\v2\x11.ozone.om.IDRangeH\x00R\x03ids\x127\n" +
-	"\tcontainer\x18Q \x01(\v2\x17.ozone.om.ContainerInfoH\x00R\tcontainerB\b\n" +
+	"\tcontainer\x18Q \x01(\v2\x17.ozone.om.ContainerInfoH\x00R\tcontainer\x12F\n" +
+	"\x10container_blocks\x18R \x01(\v2\x19.ozone.om.ContainerBlocksH\x00R\x0fcontainerBlocks\x12?\n" +
+	"\vreplication\x18S \x01(\v2\x1b.ozone.om.ReplicationReportH\x00R\vreplication\x12+\n" +
+	"\x05group\x18T \x01(\v2\x13.ozone.om.GroupInfoH\x00R\x05groupB\b\n" +
 	"\x06result\"<\n" +
 	"\fCreateVolume\x12\x16\n" +
 	"\x06volume\x18\x01 \x01(\tR\x06volume\x12\x14\n" +
@@ -9053,17 +10868,18 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x06leases\x18\x01 \x03(\v2\x14.ozone.om.BlockLeaseR\x06leases\x12\x1d\n" +
 	"\n" +
 	"block_size\x18\x02 \x01(\x04R\tblockSize\x12\x19\n" +
-	"\bvalid_ns\x18\x04 \x01(\x03R\avalidNsJ\x04\b\x03\x10\x04\"\x86\x01\n" +
+	"\bvalid_ns\x18\x04 \x01(\x03R\avalidNsJ\x04\b\x03\x10\x04\"\x9c\x01\n" +
 	"\n" +
 	"BlockLease\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.ozone.common.BlockIDR\x02id\x12.\n" +
 	"\breplicas\x18\x02 \x03(\v2\x12.ozone.common.NodeR\breplicas\x12!\n" +
-	"\fmin_replicas\x18\x03 \x01(\rR\vminReplicas\"\x99\x01\n" +
+	"\fmin_replicas\x18\x03 \x01(\rR\vminReplicas\x12\x14\n" +
+	"\x05token\x18\x04 \x01(\fR\x05token\"\x99\x01\n" +
 	"\x10ReportBadReplica\x12+\n" +
 	"\x05block\x18\x01 \x01(\v2\x15.ozone.common.BlockIDR\x05block\x12\x17\n" +
 	"\anode_id\x18\x02 \x01(\tR\x06nodeId\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12'\n" +
-	"\x0fclose_container\x18\x04 \x01(\bR\x0ecloseContainer\"\xe4\x01\n" +
+	"\x0fclose_container\x18\x04 \x01(\bR\x0ecloseContainer\"\xc7\x02\n" +
 	"\rContainerInfo\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\rR\x05state\x12 \n" +
@@ -9075,7 +10891,85 @@ const file_ompb_om_proto_rawDesc = "" +
 	"modifiedNs\x12\x1d\n" +
 	"\n" +
 	"used_bytes\x18\a \x01(\x04R\tusedBytes\x12\x16\n" +
-	"\x06blocks\x18\b \x01(\x04R\x06blocks\"<\n" +
+	"\x06blocks\x18\b \x01(\x04R\x06blocks\x121\n" +
+	"\breplicas\x18\n" +
+	" \x03(\v2\x15.ozone.om.ReplicaInfoR\breplicas\x12\x16\n" +
+	"\x06health\x18\v \x01(\tR\x06health\x12\x16\n" +
+	"\x06fenced\x18\t \x01(\bR\x06fenced\"\xe0\x01\n" +
+	"\vReplicaInfo\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
+	"\x06member\x18\x02 \x01(\bR\x06member\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\rR\x05state\x12\x1d\n" +
+	"\n" +
+	"used_bytes\x18\x04 \x01(\x04R\tusedBytes\x12\x16\n" +
+	"\x06blocks\x18\x05 \x01(\x04R\x06blocks\x12\x18\n" +
+	"\acontent\x18\x06 \x01(\x04R\acontent\x12\x1f\n" +
+	"\vnode_health\x18\a \x01(\tR\n" +
+	"nodeHealth\x12\x1d\n" +
+	"\n" +
+	"node_state\x18\b \x01(\tR\tnodeState\",\n" +
+	"\fGetContainer\x12\x1c\n" +
+	"\tcontainer\x18\x01 \x01(\x04R\tcontainer\"1\n" +
+	"\x11CloseContainerNow\x12\x1c\n" +
+	"\tcontainer\x18\x01 \x01(\x04R\tcontainer\"j\n" +
+	"\x13ListContainerBlocks\x12\x1c\n" +
+	"\tcontainer\x18\x01 \x01(\x04R\tcontainer\x12\x1f\n" +
+	"\vafter_local\x18\x02 \x01(\x04R\n" +
+	"afterLocal\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"\x98\x01\n" +
+	"\x0fContainerBlocks\x125\n" +
+	"\tcontainer\x18\x01 \x01(\v2\x17.ozone.om.ContainerInfoR\tcontainer\x120\n" +
+	"\x06blocks\x18\x02 \x03(\v2\x18.ozone.om.ContainerBlockR\x06blocks\x12\x1c\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\x85\x01\n" +
+	"\x0eContainerBlock\x12\x14\n" +
+	"\x05local\x18\x01 \x01(\x04R\x05local\x12\x16\n" +
+	"\x06length\x18\x02 \x01(\x04R\x06length\x12\x16\n" +
+	"\x06crc32c\x18\x03 \x01(\aR\x06crc32c\x12\x17\n" +
+	"\ahas_crc\x18\x04 \x01(\bR\x06hasCrc\x12\x14\n" +
+	"\x05freed\x18\x05 \x01(\bR\x05freed\"\x10\n" +
+	"\x0eGetReplication\"\xf8\x04\n" +
+	"\x11ReplicationReport\x12\x18\n" +
+	"\arunning\x18\x01 \x01(\bR\arunning\x12!\n" +
+	"\fleader_ready\x18\x02 \x01(\bR\vleaderReady\x12C\n" +
+	"\bby_state\x18\x03 \x03(\v2(.ozone.om.ReplicationReport.ByStateEntryR\abyState\x12F\n" +
+	"\tby_health\x18\x04 \x03(\v2).ozone.om.ReplicationReport.ByHealthEntryR\bbyHealth\x12B\n" +
+	"\asamples\x18\x05 \x03(\v2(.ozone.om.ReplicationReport.SamplesEntryR\asamples\x12\x16\n" +
+	"\x06orders\x18\x06 \x01(\x04R\x06orders\x12\"\n" +
+	"\rbytes_to_copy\x18\a \x01(\x04R\vbytesToCopy\x12\x1f\n" +
+	"\vreported_ns\x18\b \x01(\x03R\n" +
+	"reportedNs\x12.\n" +
+	"\bbalancer\x18\t \x01(\v2\x12.ozone.om.BalancerR\bbalancer\x1a:\n" +
+	"\fByStateEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a;\n" +
+	"\rByHealthEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1aO\n" +
+	"\fSamplesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.ozone.om.SampleIDsR\x05value:\x028\x01\"\x1d\n" +
+	"\tSampleIDs\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\x04R\x03ids\"\xe5\x01\n" +
+	"\bBalancer\x12\x18\n" +
+	"\arunning\x18\x01 \x01(\bR\arunning\x12\x1c\n" +
+	"\tthreshold\x18\x02 \x01(\x01R\tthreshold\x12\x1b\n" +
+	"\tmax_bytes\x18\x03 \x01(\x04R\bmaxBytes\x12\x1f\n" +
+	"\vmoved_bytes\x18\x04 \x01(\x04R\n" +
+	"movedBytes\x12)\n" +
+	"\x10moved_containers\x18\x05 \x01(\x04R\x0fmovedContainers\x12\x1e\n" +
+	"\n" +
+	"iterations\x18\x06 \x01(\rR\n" +
+	"iterations\x12\x18\n" +
+	"\astopped\x18\a \x01(\tR\astopped\"\xd1\x01\n" +
+	"\x12ControlReplication\x12;\n" +
+	"\x06action\x18\x01 \x01(\x0e2#.ozone.om.ControlReplication.ActionR\x06action\x12.\n" +
+	"\bbalancer\x18\x02 \x01(\v2\x12.ozone.om.BalancerR\bbalancer\"N\n" +
+	"\x06Action\x12\b\n" +
+	"\x04NONE\x10\x00\x12\t\n" +
+	"\x05START\x10\x01\x12\b\n" +
+	"\x04STOP\x10\x02\x12\x12\n" +
+	"\x0eSTART_BALANCER\x10\x03\x12\x11\n" +
+	"\rSTOP_BALANCER\x10\x04\"<\n" +
 	"\x0eListContainers\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\x04R\x05after\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\"f\n" +
@@ -9083,7 +10977,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\n" +
 	"containers\x18\x01 \x03(\v2\x17.ozone.om.ContainerInfoR\n" +
 	"containers\x12\x1c\n" +
-	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\xa3\x02\n" +
+	"\ttruncated\x18\x02 \x01(\bR\ttruncated\"\x83\x03\n" +
 	"\bNodeInfo\x12&\n" +
 	"\x04node\x18\x01 \x01(\v2\x12.ozone.common.NodeR\x04node\x12#\n" +
 	"\rregistered_ns\x18\x02 \x01(\x03R\fregisteredNs\x12\x16\n" +
@@ -9095,10 +10989,45 @@ const file_ompb_om_proto_rawDesc = "" +
 	"containers\x18\a \x01(\x04R\n" +
 	"containers\x12*\n" +
 	"\x11last_heartbeat_ns\x18\b \x01(\x03R\x0flastHeartbeatNs\x12\x18\n" +
-	"\aversion\x18\t \x01(\tR\aversion\"\v\n" +
+	"\aversion\x18\t \x01(\tR\aversion\x12(\n" +
+	"\x05disks\x18\f \x03(\v2\x12.ozone.om.NodeDiskR\x05disks\x12\x19\n" +
+	"\bop_state\x18\n" +
+	" \x01(\tR\aopState\x12\x19\n" +
+	"\buntil_ns\x18\v \x01(\x03R\auntilNs\"\x9c\x01\n" +
+	"\bNodeDisk\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x06failed\x18\x02 \x01(\bR\x06failed\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x1a\n" +
+	"\bcapacity\x18\x04 \x01(\x04R\bcapacity\x12\x12\n" +
+	"\x04used\x18\x05 \x01(\x04R\x04used\x12\x1c\n" +
+	"\tremaining\x18\x06 \x01(\x04R\tremaining\"\v\n" +
 	"\tListNodes\"4\n" +
 	"\bNodeList\x12(\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x12.ozone.om.NodeInfoR\x05nodes\"\n" +
+	"\n" +
+	"\bGetGroup\"\xc0\x01\n" +
+	"\tGroupInfo\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x02 \x01(\tR\tclusterId\x12\x14\n" +
+	"\x05fresh\x18\x03 \x01(\bR\x05fresh\x12\x16\n" +
+	"\x06leader\x18\x04 \x01(\tR\x06leader\x12\x12\n" +
+	"\x04term\x18\x05 \x01(\x04R\x04term\x12\x18\n" +
+	"\aapplied\x18\x06 \x01(\x04R\aapplied\x12(\n" +
+	"\amembers\x18\a \x03(\v2\x0e.ozone.om.RoleR\amembers\"_\n" +
+	"\tJoinGroup\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
+	"\fraft_address\x18\x02 \x01(\tR\vraftAddress\x12\x1f\n" +
+	"\vrpc_address\x18\x03 \x01(\tR\n" +
+	"rpcAddress\"\x81\x01\n" +
+	"\vChangeGroup\x124\n" +
+	"\x06action\x18\x01 \x01(\x0e2\x1c.ozone.om.ChangeGroup.ActionR\x06action\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\",\n" +
+	"\x06Action\x12\b\n" +
+	"\x04NONE\x10\x00\x12\f\n" +
+	"\bTRANSFER\x10\x01\x12\n" +
+	"\n" +
+	"\x06REMOVE\x10\x02\"\n" +
 	"\n" +
 	"\bGetRoles\"O\n" +
 	"\bRoleList\x12$\n" +
@@ -9123,7 +11052,31 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\tcontainer\x18\x01 \x01(\x04R\tcontainer\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\rR\x05state\"6\n" +
 	"\fRegisterNode\x12&\n" +
-	"\x04node\x18\x01 \x01(\v2\x12.ozone.common.NodeR\x04node\"\x9c\x01\n" +
+	"\x04node\x18\x01 \x01(\v2\x12.ozone.common.NodeR\x04node\"^\n" +
+	"\x14SetContainerReplicas\x12\x1c\n" +
+	"\tcontainer\x18\x01 \x01(\x04R\tcontainer\x12\x10\n" +
+	"\x03add\x18\x02 \x03(\tR\x03add\x12\x16\n" +
+	"\x06remove\x18\x03 \x03(\tR\x06remove\"X\n" +
+	"\fSetNodeState\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12\x19\n" +
+	"\bop_state\x18\x02 \x01(\tR\aopState\x12\x19\n" +
+	"\buntil_ns\x18\x03 \x01(\x03R\auntilNs\" \n" +
+	"\n" +
+	"ForgetNode\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\"1\n" +
+	"\x0fFenceContainers\x12\x1e\n" +
+	"\n" +
+	"containers\x18\x01 \x03(\x04R\n" +
+	"containers\"<\n" +
+	"\fSetTokenKeys\x12,\n" +
+	"\x04keys\x18\x01 \x03(\v2\x18.ozone.om.SealedTokenKeyR\x04keys\"v\n" +
+	"\x0eSealedTokenKey\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06sealed\x18\x02 \x01(\fR\x06sealed\x12\x1d\n" +
+	"\n" +
+	"created_ns\x18\x03 \x01(\x03R\tcreatedNs\x12\x1d\n" +
+	"\n" +
+	"expires_ns\x18\x04 \x01(\x03R\texpiresNs\"\x9c\x01\n" +
 	"\fDeletedBlock\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x18\n" +
 	"\aordinal\x18\x02 \x01(\rR\aordinal\x12%\n" +
@@ -9224,304 +11177,361 @@ func file_ompb_om_proto_rawDescGZIP() []byte {
 	return file_ompb_om_proto_rawDescData
 }
 
-var file_ompb_om_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_ompb_om_proto_msgTypes = make([]protoimpl.MessageInfo, 101)
+var file_ompb_om_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_ompb_om_proto_msgTypes = make([]protoimpl.MessageInfo, 126)
 var file_ompb_om_proto_goTypes = []any{
-	(GetSecret_Action)(0),       // 0: ozone.om.GetSecret.Action
-	(*Request)(nil),             // 1: ozone.om.Request
-	(*Response)(nil),            // 2: ozone.om.Response
-	(*CreateVolume)(nil),        // 3: ozone.om.CreateVolume
-	(*DeleteVolume)(nil),        // 4: ozone.om.DeleteVolume
-	(*GetVolume)(nil),           // 5: ozone.om.GetVolume
-	(*ListVolumes)(nil),         // 6: ozone.om.ListVolumes
-	(*VolumeInfo)(nil),          // 7: ozone.om.VolumeInfo
-	(*VolumeList)(nil),          // 8: ozone.om.VolumeList
-	(*BucketRef)(nil),           // 9: ozone.om.BucketRef
-	(*CreateBucket)(nil),        // 10: ozone.om.CreateBucket
-	(*DeleteBucket)(nil),        // 11: ozone.om.DeleteBucket
-	(*GetBucket)(nil),           // 12: ozone.om.GetBucket
-	(*ListBuckets)(nil),         // 13: ozone.om.ListBuckets
-	(*BucketInfo)(nil),          // 14: ozone.om.BucketInfo
-	(*ObjectLock)(nil),          // 15: ozone.om.ObjectLock
-	(*PublicAccessBlock)(nil),   // 16: ozone.om.PublicAccessBlock
-	(*DefaultEncryption)(nil),   // 17: ozone.om.DefaultEncryption
-	(*ACL)(nil),                 // 18: ozone.om.ACL
-	(*Grant)(nil),               // 19: ozone.om.Grant
-	(*SetBucket)(nil),           // 20: ozone.om.SetBucket
-	(*BucketDocument)(nil),      // 21: ozone.om.BucketDocument
-	(*GetBucketDocument)(nil),   // 22: ozone.om.GetBucketDocument
-	(*Lifecycle)(nil),           // 23: ozone.om.Lifecycle
-	(*LifecycleRule)(nil),       // 24: ozone.om.LifecycleRule
-	(*Transition)(nil),          // 25: ozone.om.Transition
-	(*Notification)(nil),        // 26: ozone.om.Notification
-	(*NotificationTarget)(nil),  // 27: ozone.om.NotificationTarget
-	(*BucketList)(nil),          // 28: ozone.om.BucketList
-	(*KeyMeta)(nil),             // 29: ozone.om.KeyMeta
-	(*Checksum)(nil),            // 30: ozone.om.Checksum
-	(*Part)(nil),                // 31: ozone.om.Part
-	(*KeyInfo)(nil),             // 32: ozone.om.KeyInfo
-	(*Retention)(nil),           // 33: ozone.om.Retention
-	(*Encryption)(nil),          // 34: ozone.om.Encryption
-	(*Condition)(nil),           // 35: ozone.om.Condition
-	(*CommitKey)(nil),           // 36: ozone.om.CommitKey
-	(*GetKey)(nil),              // 37: ozone.om.GetKey
-	(*KeyResult)(nil),           // 38: ozone.om.KeyResult
-	(*Replicas)(nil),            // 39: ozone.om.Replicas
-	(*ListKeys)(nil),            // 40: ozone.om.ListKeys
-	(*KeyList)(nil),             // 41: ozone.om.KeyList
-	(*ListVersions)(nil),        // 42: ozone.om.ListVersions
-	(*VersionList)(nil),         // 43: ozone.om.VersionList
-	(*DeleteKeys)(nil),          // 44: ozone.om.DeleteKeys
-	(*KeyToDelete)(nil),         // 45: ozone.om.KeyToDelete
-	(*DeleteResults)(nil),       // 46: ozone.om.DeleteResults
-	(*DeleteResult)(nil),        // 47: ozone.om.DeleteResult
-	(*CopyKey)(nil),             // 48: ozone.om.CopyKey
-	(*RenameKey)(nil),           // 49: ozone.om.RenameKey
-	(*SetKeyTags)(nil),          // 50: ozone.om.SetKeyTags
-	(*SetKeyACL)(nil),           // 51: ozone.om.SetKeyACL
-	(*SetKeyLock)(nil),          // 52: ozone.om.SetKeyLock
-	(*CreateUpload)(nil),        // 53: ozone.om.CreateUpload
-	(*UploadInfo)(nil),          // 54: ozone.om.UploadInfo
-	(*GetUpload)(nil),           // 55: ozone.om.GetUpload
-	(*CommitPart)(nil),          // 56: ozone.om.CommitPart
-	(*PartInfo)(nil),            // 57: ozone.om.PartInfo
-	(*ListParts)(nil),           // 58: ozone.om.ListParts
-	(*PartList)(nil),            // 59: ozone.om.PartList
-	(*CompleteUpload)(nil),      // 60: ozone.om.CompleteUpload
-	(*AbortUpload)(nil),         // 61: ozone.om.AbortUpload
-	(*ListUploads)(nil),         // 62: ozone.om.ListUploads
-	(*UploadList)(nil),          // 63: ozone.om.UploadList
-	(*AllocateBlocks)(nil),      // 64: ozone.om.AllocateBlocks
-	(*BlockLeases)(nil),         // 65: ozone.om.BlockLeases
-	(*BlockLease)(nil),          // 66: ozone.om.BlockLease
-	(*ReportBadReplica)(nil),    // 67: ozone.om.ReportBadReplica
-	(*ContainerInfo)(nil),       // 68: ozone.om.ContainerInfo
-	(*ListContainers)(nil),      // 69: ozone.om.ListContainers
-	(*ContainerList)(nil),       // 70: ozone.om.ContainerList
-	(*NodeInfo)(nil),            // 71: ozone.om.NodeInfo
-	(*ListNodes)(nil),           // 72: ozone.om.ListNodes
-	(*NodeList)(nil),            // 73: ozone.om.NodeList
-	(*GetRoles)(nil),            // 74: ozone.om.GetRoles
-	(*RoleList)(nil),            // 75: ozone.om.RoleList
-	(*Role)(nil),                // 76: ozone.om.Role
-	(*ReserveIDs)(nil),          // 77: ozone.om.ReserveIDs
-	(*IDRange)(nil),             // 78: ozone.om.IDRange
-	(*CreateContainer)(nil),     // 79: ozone.om.CreateContainer
-	(*SetContainerState)(nil),   // 80: ozone.om.SetContainerState
-	(*RegisterNode)(nil),        // 81: ozone.om.RegisterNode
-	(*DeletedBlock)(nil),        // 82: ozone.om.DeletedBlock
-	(*ForgetDeletedBlocks)(nil), // 83: ozone.om.ForgetDeletedBlocks
-	(*PruneResults)(nil),        // 84: ozone.om.PruneResults
-	(*InitCluster)(nil),         // 85: ozone.om.InitCluster
-	(*UserInfo)(nil),            // 86: ozone.om.UserInfo
-	(*SetUser)(nil),             // 87: ozone.om.SetUser
-	(*DeleteUser)(nil),          // 88: ozone.om.DeleteUser
-	(*FindUser)(nil),            // 89: ozone.om.FindUser
-	(*ListUsers)(nil),           // 90: ozone.om.ListUsers
-	(*UserList)(nil),            // 91: ozone.om.UserList
-	(*GetSecret)(nil),           // 92: ozone.om.GetSecret
-	(*EventInfo)(nil),           // 93: ozone.om.EventInfo
-	(*ForgetEvents)(nil),        // 94: ozone.om.ForgetEvents
-	nil,                         // 95: ozone.om.BucketInfo.DocumentsEntry
-	nil,                         // 96: ozone.om.LifecycleRule.TagsEntry
-	nil,                         // 97: ozone.om.KeyMeta.MetadataEntry
-	nil,                         // 98: ozone.om.KeyMeta.HeadersEntry
-	nil,                         // 99: ozone.om.KeyMeta.TagsEntry
-	nil,                         // 100: ozone.om.KeyResult.LocationsEntry
-	nil,                         // 101: ozone.om.SetKeyTags.TagsEntry
-	(*commonpb.Error)(nil),      // 102: ozone.common.Error
-	(*commonpb.Block)(nil),      // 103: ozone.common.Block
-	(*commonpb.Node)(nil),       // 104: ozone.common.Node
-	(*commonpb.BlockID)(nil),    // 105: ozone.common.BlockID
+	(ControlReplication_Action)(0), // 0: ozone.om.ControlReplication.Action
+	(ChangeGroup_Action)(0),        // 1: ozone.om.ChangeGroup.Action
+	(GetSecret_Action)(0),          // 2: ozone.om.GetSecret.Action
+	(*Request)(nil),                // 3: ozone.om.Request
+	(*Response)(nil),               // 4: ozone.om.Response
+	(*CreateVolume)(nil),           // 5: ozone.om.CreateVolume
+	(*DeleteVolume)(nil),           // 6: ozone.om.DeleteVolume
+	(*GetVolume)(nil),              // 7: ozone.om.GetVolume
+	(*ListVolumes)(nil),            // 8: ozone.om.ListVolumes
+	(*VolumeInfo)(nil),             // 9: ozone.om.VolumeInfo
+	(*VolumeList)(nil),             // 10: ozone.om.VolumeList
+	(*BucketRef)(nil),              // 11: ozone.om.BucketRef
+	(*CreateBucket)(nil),           // 12: ozone.om.CreateBucket
+	(*DeleteBucket)(nil),           // 13: ozone.om.DeleteBucket
+	(*GetBucket)(nil),              // 14: ozone.om.GetBucket
+	(*ListBuckets)(nil),            // 15: ozone.om.ListBuckets
+	(*BucketInfo)(nil),             // 16: ozone.om.BucketInfo
+	(*ObjectLock)(nil),             // 17: ozone.om.ObjectLock
+	(*PublicAccessBlock)(nil),      // 18: ozone.om.PublicAccessBlock
+	(*DefaultEncryption)(nil),      // 19: ozone.om.DefaultEncryption
+	(*ACL)(nil),                    // 20: ozone.om.ACL
+	(*Grant)(nil),                  // 21: ozone.om.Grant
+	(*SetBucket)(nil),              // 22: ozone.om.SetBucket
+	(*BucketDocument)(nil),         // 23: ozone.om.BucketDocument
+	(*GetBucketDocument)(nil),      // 24: ozone.om.GetBucketDocument
+	(*Lifecycle)(nil),              // 25: ozone.om.Lifecycle
+	(*LifecycleRule)(nil),          // 26: ozone.om.LifecycleRule
+	(*Transition)(nil),             // 27: ozone.om.Transition
+	(*Notification)(nil),           // 28: ozone.om.Notification
+	(*NotificationTarget)(nil),     // 29: ozone.om.NotificationTarget
+	(*BucketList)(nil),             // 30: ozone.om.BucketList
+	(*KeyMeta)(nil),                // 31: ozone.om.KeyMeta
+	(*Checksum)(nil),               // 32: ozone.om.Checksum
+	(*Part)(nil),                   // 33: ozone.om.Part
+	(*KeyInfo)(nil),                // 34: ozone.om.KeyInfo
+	(*Retention)(nil),              // 35: ozone.om.Retention
+	(*Encryption)(nil),             // 36: ozone.om.Encryption
+	(*Condition)(nil),              // 37: ozone.om.Condition
+	(*CommitKey)(nil),              // 38: ozone.om.CommitKey
+	(*GetKey)(nil),                 // 39: ozone.om.GetKey
+	(*KeyResult)(nil),              // 40: ozone.om.KeyResult
+	(*Replicas)(nil),               // 41: ozone.om.Replicas
+	(*ListKeys)(nil),               // 42: ozone.om.ListKeys
+	(*KeyList)(nil),                // 43: ozone.om.KeyList
+	(*ListVersions)(nil),           // 44: ozone.om.ListVersions
+	(*VersionList)(nil),            // 45: ozone.om.VersionList
+	(*DeleteKeys)(nil),             // 46: ozone.om.DeleteKeys
+	(*KeyToDelete)(nil),            // 47: ozone.om.KeyToDelete
+	(*DeleteResults)(nil),          // 48: ozone.om.DeleteResults
+	(*DeleteResult)(nil),           // 49: ozone.om.DeleteResult
+	(*CopyKey)(nil),                // 50: ozone.om.CopyKey
+	(*RenameKey)(nil),              // 51: ozone.om.RenameKey
+	(*SetKeyTags)(nil),             // 52: ozone.om.SetKeyTags
+	(*SetKeyACL)(nil),              // 53: ozone.om.SetKeyACL
+	(*SetKeyLock)(nil),             // 54: ozone.om.SetKeyLock
+	(*CreateUpload)(nil),           // 55: ozone.om.CreateUpload
+	(*UploadInfo)(nil),             // 56: ozone.om.UploadInfo
+	(*GetUpload)(nil),              // 57: ozone.om.GetUpload
+	(*CommitPart)(nil),             // 58: ozone.om.CommitPart
+	(*PartInfo)(nil),               // 59: ozone.om.PartInfo
+	(*ListParts)(nil),              // 60: ozone.om.ListParts
+	(*PartList)(nil),               // 61: ozone.om.PartList
+	(*CompleteUpload)(nil),         // 62: ozone.om.CompleteUpload
+	(*AbortUpload)(nil),            // 63: ozone.om.AbortUpload
+	(*ListUploads)(nil),            // 64: ozone.om.ListUploads
+	(*UploadList)(nil),             // 65: ozone.om.UploadList
+	(*AllocateBlocks)(nil),         // 66: ozone.om.AllocateBlocks
+	(*BlockLeases)(nil),            // 67: ozone.om.BlockLeases
+	(*BlockLease)(nil),             // 68: ozone.om.BlockLease
+	(*ReportBadReplica)(nil),       // 69: ozone.om.ReportBadReplica
+	(*ContainerInfo)(nil),          // 70: ozone.om.ContainerInfo
+	(*ReplicaInfo)(nil),            // 71: ozone.om.ReplicaInfo
+	(*GetContainer)(nil),           // 72: ozone.om.GetContainer
+	(*CloseContainerNow)(nil),      // 73: ozone.om.CloseContainerNow
+	(*ListContainerBlocks)(nil),    // 74: ozone.om.ListContainerBlocks
+	(*ContainerBlocks)(nil),        // 75: ozone.om.ContainerBlocks
+	(*ContainerBlock)(nil),         // 76: ozone.om.ContainerBlock
+	(*GetReplication)(nil),         // 77: ozone.om.GetReplication
+	(*ReplicationReport)(nil),      // 78: ozone.om.ReplicationReport
+	(*SampleIDs)(nil),              // 79: ozone.om.SampleIDs
+	(*Balancer)(nil),               // 80: ozone.om.Balancer
+	(*ControlReplication)(nil),     // 81: ozone.om.ControlReplication
+	(*ListContainers)(nil),         // 82: ozone.om.ListContainers
+	(*ContainerList)(nil),          // 83: ozone.om.ContainerList
+	(*NodeInfo)(nil),               // 84: ozone.om.NodeInfo
+	(*NodeDisk)(nil),               // 85: ozone.om.NodeDisk
+	(*ListNodes)(nil),              // 86: ozone.om.ListNodes
+	(*NodeList)(nil),               // 87: ozone.om.NodeList
+	(*GetGroup)(nil),               // 88: ozone.om.GetGroup
+	(*GroupInfo)(nil),              // 89: ozone.om.GroupInfo
+	(*JoinGroup)(nil),              // 90: ozone.om.JoinGroup
+	(*ChangeGroup)(nil),            // 91: ozone.om.ChangeGroup
+	(*GetRoles)(nil),               // 92: ozone.om.GetRoles
+	(*RoleList)(nil),               // 93: ozone.om.RoleList
+	(*Role)(nil),                   // 94: ozone.om.Role
+	(*ReserveIDs)(nil),             // 95: ozone.om.ReserveIDs
+	(*IDRange)(nil),                // 96: ozone.om.IDRange
+	(*CreateContainer)(nil),        // 97: ozone.om.CreateContainer
+	(*SetContainerState)(nil),      // 98: ozone.om.SetContainerState
+	(*RegisterNode)(nil),           // 99: ozone.om.RegisterNode
+	(*SetContainerReplicas)(nil),   // 100: ozone.om.SetContainerReplicas
+	(*SetNodeState)(nil),           // 101: ozone.om.SetNodeState
+	(*ForgetNode)(nil),             // 102: ozone.om.ForgetNode
+	(*FenceContainers)(nil),        // 103: ozone.om.FenceContainers
+	(*SetTokenKeys)(nil),           // 104: ozone.om.SetTokenKeys
+	(*SealedTokenKey)(nil),         // 105: ozone.om.SealedTokenKey
+	(*DeletedBlock)(nil),           // 106: ozone.om.DeletedBlock
+	(*ForgetDeletedBlocks)(nil),    // 107: ozone.om.ForgetDeletedBlocks
+	(*PruneResults)(nil),           // 108: ozone.om.PruneResults
+	(*InitCluster)(nil),            // 109: ozone.om.InitCluster
+	(*UserInfo)(nil),               // 110: ozone.om.UserInfo
+	(*SetUser)(nil),                // 111: ozone.om.SetUser
+	(*DeleteUser)(nil),             // 112: ozone.om.DeleteUser
+	(*FindUser)(nil),               // 113: ozone.om.FindUser
+	(*ListUsers)(nil),              // 114: ozone.om.ListUsers
+	(*UserList)(nil),               // 115: ozone.om.UserList
+	(*GetSecret)(nil),              // 116: ozone.om.GetSecret
+	(*EventInfo)(nil),              // 117: ozone.om.EventInfo
+	(*ForgetEvents)(nil),           // 118: ozone.om.ForgetEvents
+	nil,                            // 119: ozone.om.BucketInfo.DocumentsEntry
+	nil,                            // 120: ozone.om.LifecycleRule.TagsEntry
+	nil,                            // 121: ozone.om.KeyMeta.MetadataEntry
+	nil,                            // 122: ozone.om.KeyMeta.HeadersEntry
+	nil,                            // 123: ozone.om.KeyMeta.TagsEntry
+	nil,                            // 124: ozone.om.KeyResult.LocationsEntry
+	nil,                            // 125: ozone.om.SetKeyTags.TagsEntry
+	nil,                            // 126: ozone.om.ReplicationReport.ByStateEntry
+	nil,                            // 127: ozone.om.ReplicationReport.ByHealthEntry
+	nil,                            // 128: ozone.om.ReplicationReport.SamplesEntry
+	(*commonpb.Error)(nil),         // 129: ozone.common.Error
+	(*commonpb.Block)(nil),         // 130: ozone.common.Block
+	(*commonpb.Node)(nil),          // 131: ozone.common.Node
+	(*commonpb.BlockID)(nil),       // 132: ozone.common.BlockID
 }
 var file_ompb_om_proto_depIdxs = []int32{
-	3,   // 0: ozone.om.Request.create_volume:type_name -> ozone.om.CreateVolume
-	4,   // 1: ozone.om.Request.delete_volume:type_name -> ozone.om.DeleteVolume
-	5,   // 2: ozone.om.Request.get_volume:type_name -> ozone.om.GetVolume
-	6,   // 3: ozone.om.Request.list_volumes:type_name -> ozone.om.ListVolumes
-	10,  // 4: ozone.om.Request.create_bucket:type_name -> ozone.om.CreateBucket
-	11,  // 5: ozone.om.Request.delete_bucket:type_name -> ozone.om.DeleteBucket
-	12,  // 6: ozone.om.Request.get_bucket:type_name -> ozone.om.GetBucket
-	13,  // 7: ozone.om.Request.list_buckets:type_name -> ozone.om.ListBuckets
-	20,  // 8: ozone.om.Request.set_bucket:type_name -> ozone.om.SetBucket
-	22,  // 9: ozone.om.Request.get_bucket_document:type_name -> ozone.om.GetBucketDocument
-	36,  // 10: ozone.om.Request.commit_key:type_name -> ozone.om.CommitKey
-	37,  // 11: ozone.om.Request.get_key:type_name -> ozone.om.GetKey
-	40,  // 12: ozone.om.Request.list_keys:type_name -> ozone.om.ListKeys
-	44,  // 13: ozone.om.Request.delete_keys:type_name -> ozone.om.DeleteKeys
-	48,  // 14: ozone.om.Request.copy_key:type_name -> ozone.om.CopyKey
-	49,  // 15: ozone.om.Request.rename_key:type_name -> ozone.om.RenameKey
-	50,  // 16: ozone.om.Request.set_key_tags:type_name -> ozone.om.SetKeyTags
-	42,  // 17: ozone.om.Request.list_versions:type_name -> ozone.om.ListVersions
-	51,  // 18: ozone.om.Request.set_key_acl:type_name -> ozone.om.SetKeyACL
-	52,  // 19: ozone.om.Request.set_key_lock:type_name -> ozone.om.SetKeyLock
-	53,  // 20: ozone.om.Request.create_upload:type_name -> ozone.om.CreateUpload
-	56,  // 21: ozone.om.Request.commit_part:type_name -> ozone.om.CommitPart
-	58,  // 22: ozone.om.Request.list_parts:type_name -> ozone.om.ListParts
-	60,  // 23: ozone.om.Request.complete_upload:type_name -> ozone.om.CompleteUpload
-	61,  // 24: ozone.om.Request.abort_upload:type_name -> ozone.om.AbortUpload
-	62,  // 25: ozone.om.Request.list_uploads:type_name -> ozone.om.ListUploads
-	55,  // 26: ozone.om.Request.get_upload:type_name -> ozone.om.GetUpload
-	64,  // 27: ozone.om.Request.allocate_blocks:type_name -> ozone.om.AllocateBlocks
-	67,  // 28: ozone.om.Request.report_bad_replica:type_name -> ozone.om.ReportBadReplica
-	72,  // 29: ozone.om.Request.list_nodes:type_name -> ozone.om.ListNodes
-	69,  // 30: ozone.om.Request.list_containers:type_name -> ozone.om.ListContainers
-	74,  // 31: ozone.om.Request.get_roles:type_name -> ozone.om.GetRoles
-	87,  // 32: ozone.om.Request.set_user:type_name -> ozone.om.SetUser
-	88,  // 33: ozone.om.Request.delete_user:type_name -> ozone.om.DeleteUser
-	89,  // 34: ozone.om.Request.find_user:type_name -> ozone.om.FindUser
-	90,  // 35: ozone.om.Request.list_users:type_name -> ozone.om.ListUsers
-	92,  // 36: ozone.om.Request.get_secret:type_name -> ozone.om.GetSecret
-	77,  // 37: ozone.om.Request.reserve_ids:type_name -> ozone.om.ReserveIDs
-	79,  // 38: ozone.om.Request.create_container:type_name -> ozone.om.CreateContainer
-	80,  // 39: ozone.om.Request.set_container_state:type_name -> ozone.om.SetContainerState
-	81,  // 40: ozone.om.Request.register_node:type_name -> ozone.om.RegisterNode
-	83,  // 41: ozone.om.Request.forget_deleted_blocks:type_name -> ozone.om.ForgetDeletedBlocks
-	84,  // 42: ozone.om.Request.prune_results:type_name -> ozone.om.PruneResults
-	85,  // 43: ozone.om.Request.init_cluster:type_name -> ozone.om.InitCluster
-	94,  // 44: ozone.om.Request.forget_events:type_name -> ozone.om.ForgetEvents
-	102, // 45: ozone.om.Response.error:type_name -> ozone.common.Error
-	7,   // 46: ozone.om.Response.volume:type_name -> ozone.om.VolumeInfo
-	8,   // 47: ozone.om.Response.volumes:type_name -> ozone.om.VolumeList
-	14,  // 48: ozone.om.Response.bucket:type_name -> ozone.om.BucketInfo
-	28,  // 49: ozone.om.Response.buckets:type_name -> ozone.om.BucketList
-	38,  // 50: ozone.om.Response.key:type_name -> ozone.om.KeyResult
-	41,  // 51: ozone.om.Response.keys:type_name -> ozone.om.KeyList
-	46,  // 52: ozone.om.Response.deletes:type_name -> ozone.om.DeleteResults
-	43,  // 53: ozone.om.Response.versions:type_name -> ozone.om.VersionList
-	21,  // 54: ozone.om.Response.document:type_name -> ozone.om.BucketDocument
-	54,  // 55: ozone.om.Response.upload:type_name -> ozone.om.UploadInfo
-	57,  // 56: ozone.om.Response.part:type_name -> ozone.om.PartInfo
-	59,  // 57: ozone.om.Response.parts:type_name -> ozone.om.PartList
-	63,  // 58: ozone.om.Response.uploads:type_name -> ozone.om.UploadList
-	65,  // 59: ozone.om.Response.leases:type_name -> ozone.om.BlockLeases
-	73,  // 60: ozone.om.Response.nodes:type_name -> ozone.om.NodeList
-	70,  // 61: ozone.om.Response.containers:type_name -> ozone.om.ContainerList
-	75,  // 62: ozone.om.Response.roles:type_name -> ozone.om.RoleList
-	86,  // 63: ozone.om.Response.user:type_name -> ozone.om.UserInfo
-	91,  // 64: ozone.om.Response.users:type_name -> ozone.om.UserList
-	78,  // 65: ozone.om.Response.ids:type_name -> ozone.om.IDRange
-	68,  // 66: ozone.om.Response.container:type_name -> ozone.om.ContainerInfo
-	7,   // 67: ozone.om.VolumeList.volumes:type_name -> ozone.om.VolumeInfo
-	18,  // 68: ozone.om.CreateBucket.acl:type_name -> ozone.om.ACL
-	21,  // 69: ozone.om.CreateBucket.documents:type_name -> ozone.om.BucketDocument
-	9,   // 70: ozone.om.DeleteBucket.ref:type_name -> ozone.om.BucketRef
-	9,   // 71: ozone.om.GetBucket.ref:type_name -> ozone.om.BucketRef
-	15,  // 72: ozone.om.BucketInfo.object_lock:type_name -> ozone.om.ObjectLock
-	16,  // 73: ozone.om.BucketInfo.public_access_block:type_name -> ozone.om.PublicAccessBlock
-	18,  // 74: ozone.om.BucketInfo.acl:type_name -> ozone.om.ACL
-	17,  // 75: ozone.om.BucketInfo.encryption:type_name -> ozone.om.DefaultEncryption
-	95,  // 76: ozone.om.BucketInfo.documents:type_name -> ozone.om.BucketInfo.DocumentsEntry
-	19,  // 77: ozone.om.ACL.grants:type_name -> ozone.om.Grant
-	9,   // 78: ozone.om.SetBucket.ref:type_name -> ozone.om.BucketRef
-	15,  // 79: ozone.om.SetBucket.object_lock:type_name -> ozone.om.ObjectLock
-	16,  // 80: ozone.om.SetBucket.public_access_block:type_name -> ozone.om.PublicAccessBlock
-	18,  // 81: ozone.om.SetBucket.acl:type_name -> ozone.om.ACL
-	17,  // 82: ozone.om.SetBucket.encryption:type_name -> ozone.om.DefaultEncryption
-	21,  // 83: ozone.om.SetBucket.document:type_name -> ozone.om.BucketDocument
-	9,   // 84: ozone.om.GetBucketDocument.ref:type_name -> ozone.om.BucketRef
-	24,  // 85: ozone.om.Lifecycle.rules:type_name -> ozone.om.LifecycleRule
-	96,  // 86: ozone.om.LifecycleRule.tags:type_name -> ozone.om.LifecycleRule.TagsEntry
-	25,  // 87: ozone.om.LifecycleRule.transitions:type_name -> ozone.om.Transition
-	25,  // 88: ozone.om.LifecycleRule.noncurrent_transitions:type_name -> ozone.om.Transition
-	27,  // 89: ozone.om.Notification.targets:type_name -> ozone.om.NotificationTarget
-	14,  // 90: ozone.om.BucketList.buckets:type_name -> ozone.om.BucketInfo
-	97,  // 91: ozone.om.KeyMeta.metadata:type_name -> ozone.om.KeyMeta.MetadataEntry
-	98,  // 92: ozone.om.KeyMeta.headers:type_name -> ozone.om.KeyMeta.HeadersEntry
-	99,  // 93: ozone.om.KeyMeta.tags:type_name -> ozone.om.KeyMeta.TagsEntry
-	30,  // 94: ozone.om.Part.checksums:type_name -> ozone.om.Checksum
-	29,  // 95: ozone.om.KeyInfo.meta:type_name -> ozone.om.KeyMeta
-	30,  // 96: ozone.om.KeyInfo.checksums:type_name -> ozone.om.Checksum
-	103, // 97: ozone.om.KeyInfo.blocks:type_name -> ozone.common.Block
-	31,  // 98: ozone.om.KeyInfo.parts:type_name -> ozone.om.Part
-	18,  // 99: ozone.om.KeyInfo.acl:type_name -> ozone.om.ACL
-	33,  // 100: ozone.om.KeyInfo.retention:type_name -> ozone.om.Retention
-	34,  // 101: ozone.om.KeyInfo.encryption:type_name -> ozone.om.Encryption
-	9,   // 102: ozone.om.CommitKey.ref:type_name -> ozone.om.BucketRef
-	29,  // 103: ozone.om.CommitKey.meta:type_name -> ozone.om.KeyMeta
-	30,  // 104: ozone.om.CommitKey.checksums:type_name -> ozone.om.Checksum
-	103, // 105: ozone.om.CommitKey.blocks:type_name -> ozone.common.Block
-	35,  // 106: ozone.om.CommitKey.condition:type_name -> ozone.om.Condition
-	18,  // 107: ozone.om.CommitKey.acl:type_name -> ozone.om.ACL
-	33,  // 108: ozone.om.CommitKey.retention:type_name -> ozone.om.Retention
-	34,  // 109: ozone.om.CommitKey.encryption:type_name -> ozone.om.Encryption
-	9,   // 110: ozone.om.GetKey.ref:type_name -> ozone.om.BucketRef
-	32,  // 111: ozone.om.KeyResult.key:type_name -> ozone.om.KeyInfo
-	14,  // 112: ozone.om.KeyResult.bucket:type_name -> ozone.om.BucketInfo
-	100, // 113: ozone.om.KeyResult.locations:type_name -> ozone.om.KeyResult.LocationsEntry
-	104, // 114: ozone.om.Replicas.nodes:type_name -> ozone.common.Node
-	9,   // 115: ozone.om.ListKeys.ref:type_name -> ozone.om.BucketRef
-	32,  // 116: ozone.om.KeyList.keys:type_name -> ozone.om.KeyInfo
-	9,   // 117: ozone.om.ListVersions.ref:type_name -> ozone.om.BucketRef
-	32,  // 118: ozone.om.VersionList.versions:type_name -> ozone.om.KeyInfo
-	9,   // 119: ozone.om.DeleteKeys.ref:type_name -> ozone.om.BucketRef
-	45,  // 120: ozone.om.DeleteKeys.keys:type_name -> ozone.om.KeyToDelete
-	35,  // 121: ozone.om.KeyToDelete.condition:type_name -> ozone.om.Condition
-	47,  // 122: ozone.om.DeleteResults.results:type_name -> ozone.om.DeleteResult
-	102, // 123: ozone.om.DeleteResult.error:type_name -> ozone.common.Error
-	9,   // 124: ozone.om.CopyKey.source:type_name -> ozone.om.BucketRef
-	35,  // 125: ozone.om.CopyKey.source_condition:type_name -> ozone.om.Condition
-	9,   // 126: ozone.om.CopyKey.ref:type_name -> ozone.om.BucketRef
-	35,  // 127: ozone.om.CopyKey.condition:type_name -> ozone.om.Condition
-	29,  // 128: ozone.om.CopyKey.meta:type_name -> ozone.om.KeyMeta
-	18,  // 129: ozone.om.CopyKey.acl:type_name -> ozone.om.ACL
-	33,  // 130: ozone.om.CopyKey.retention:type_name -> ozone.om.Retention
-	34,  // 131: ozone.om.CopyKey.encryption:type_name -> ozone.om.Encryption
-	30,  // 132: ozone.om.CopyKey.checksums:type_name -> ozone.om.Checksum
-	9,   // 133: ozone.om.RenameKey.ref:type_name -> ozone.om.BucketRef
-	9,   // 134: ozone.om.SetKeyTags.ref:type_name -> ozone.om.BucketRef
-	101, // 135: ozone.om.SetKeyTags.tags:type_name -> ozone.om.SetKeyTags.TagsEntry
-	9,   // 136: ozone.om.SetKeyACL.ref:type_name -> ozone.om.BucketRef
-	18,  // 137: ozone.om.SetKeyACL.acl:type_name -> ozone.om.ACL
-	9,   // 138: ozone.om.SetKeyLock.ref:type_name -> ozone.om.BucketRef
-	33,  // 139: ozone.om.SetKeyLock.retention:type_name -> ozone.om.Retention
-	9,   // 140: ozone.om.CreateUpload.ref:type_name -> ozone.om.BucketRef
-	29,  // 141: ozone.om.CreateUpload.meta:type_name -> ozone.om.KeyMeta
-	18,  // 142: ozone.om.CreateUpload.acl:type_name -> ozone.om.ACL
-	33,  // 143: ozone.om.CreateUpload.retention:type_name -> ozone.om.Retention
-	34,  // 144: ozone.om.CreateUpload.encryption:type_name -> ozone.om.Encryption
-	29,  // 145: ozone.om.UploadInfo.meta:type_name -> ozone.om.KeyMeta
-	14,  // 146: ozone.om.UploadInfo.bucket:type_name -> ozone.om.BucketInfo
-	32,  // 147: ozone.om.UploadInfo.completed_key:type_name -> ozone.om.KeyInfo
-	18,  // 148: ozone.om.UploadInfo.acl:type_name -> ozone.om.ACL
-	33,  // 149: ozone.om.UploadInfo.retention:type_name -> ozone.om.Retention
-	34,  // 150: ozone.om.UploadInfo.encryption:type_name -> ozone.om.Encryption
-	9,   // 151: ozone.om.GetUpload.ref:type_name -> ozone.om.BucketRef
-	9,   // 152: ozone.om.CommitPart.ref:type_name -> ozone.om.BucketRef
-	30,  // 153: ozone.om.CommitPart.checksums:type_name -> ozone.om.Checksum
-	103, // 154: ozone.om.CommitPart.blocks:type_name -> ozone.common.Block
-	30,  // 155: ozone.om.PartInfo.checksums:type_name -> ozone.om.Checksum
-	103, // 156: ozone.om.PartInfo.blocks:type_name -> ozone.common.Block
-	9,   // 157: ozone.om.ListParts.ref:type_name -> ozone.om.BucketRef
-	57,  // 158: ozone.om.PartList.parts:type_name -> ozone.om.PartInfo
-	54,  // 159: ozone.om.PartList.upload:type_name -> ozone.om.UploadInfo
-	9,   // 160: ozone.om.CompleteUpload.ref:type_name -> ozone.om.BucketRef
-	31,  // 161: ozone.om.CompleteUpload.parts:type_name -> ozone.om.Part
-	35,  // 162: ozone.om.CompleteUpload.condition:type_name -> ozone.om.Condition
-	30,  // 163: ozone.om.CompleteUpload.checksums:type_name -> ozone.om.Checksum
-	9,   // 164: ozone.om.AbortUpload.ref:type_name -> ozone.om.BucketRef
-	9,   // 165: ozone.om.ListUploads.ref:type_name -> ozone.om.BucketRef
-	54,  // 166: ozone.om.UploadList.uploads:type_name -> ozone.om.UploadInfo
-	66,  // 167: ozone.om.BlockLeases.leases:type_name -> ozone.om.BlockLease
-	105, // 168: ozone.om.BlockLease.id:type_name -> ozone.common.BlockID
-	104, // 169: ozone.om.BlockLease.replicas:type_name -> ozone.common.Node
-	105, // 170: ozone.om.ReportBadReplica.block:type_name -> ozone.common.BlockID
-	68,  // 171: ozone.om.ContainerList.containers:type_name -> ozone.om.ContainerInfo
-	104, // 172: ozone.om.NodeInfo.node:type_name -> ozone.common.Node
-	71,  // 173: ozone.om.NodeList.nodes:type_name -> ozone.om.NodeInfo
-	76,  // 174: ozone.om.RoleList.roles:type_name -> ozone.om.Role
-	104, // 175: ozone.om.RegisterNode.node:type_name -> ozone.common.Node
-	105, // 176: ozone.om.DeletedBlock.id:type_name -> ozone.common.BlockID
-	82,  // 177: ozone.om.ForgetDeletedBlocks.blocks:type_name -> ozone.om.DeletedBlock
-	86,  // 178: ozone.om.UserList.users:type_name -> ozone.om.UserInfo
-	0,   // 179: ozone.om.GetSecret.action:type_name -> ozone.om.GetSecret.Action
-	93,  // 180: ozone.om.ForgetEvents.events:type_name -> ozone.om.EventInfo
-	39,  // 181: ozone.om.KeyResult.LocationsEntry.value:type_name -> ozone.om.Replicas
-	182, // [182:182] is the sub-list for method output_type
-	182, // [182:182] is the sub-list for method input_type
-	182, // [182:182] is the sub-list for extension type_name
-	182, // [182:182] is the sub-list for extension extendee
-	0,   // [0:182] is the sub-list for field type_name
+	5,   // 0: ozone.om.Request.create_volume:type_name -> ozone.om.CreateVolume
+	6,   // 1: ozone.om.Request.delete_volume:type_name -> ozone.om.DeleteVolume
+	7,   // 2: ozone.om.Request.get_volume:type_name -> ozone.om.GetVolume
+	8,   // 3: ozone.om.Request.list_volumes:type_name -> ozone.om.ListVolumes
+	12,  // 4: ozone.om.Request.create_bucket:type_name -> ozone.om.CreateBucket
+	13,  // 5: ozone.om.Request.delete_bucket:type_name -> ozone.om.DeleteBucket
+	14,  // 6: ozone.om.Request.get_bucket:type_name -> ozone.om.GetBucket
+	15,  // 7: ozone.om.Request.list_buckets:type_name -> ozone.om.ListBuckets
+	22,  // 8: ozone.om.Request.set_bucket:type_name -> ozone.om.SetBucket
+	24,  // 9: ozone.om.Request.get_bucket_document:type_name -> ozone.om.GetBucketDocument
+	38,  // 10: ozone.om.Request.commit_key:type_name -> ozone.om.CommitKey
+	39,  // 11: ozone.om.Request.get_key:type_name -> ozone.om.GetKey
+	42,  // 12: ozone.om.Request.list_keys:type_name -> ozone.om.ListKeys
+	46,  // 13: ozone.om.Request.delete_keys:type_name -> ozone.om.DeleteKeys
+	50,  // 14: ozone.om.Request.copy_key:type_name -> ozone.om.CopyKey
+	51,  // 15: ozone.om.Request.rename_key:type_name -> ozone.om.RenameKey
+	52,  // 16: ozone.om.Request.set_key_tags:type_name -> ozone.om.SetKeyTags
+	44,  // 17: ozone.om.Request.list_versions:type_name -> ozone.om.ListVersions
+	53,  // 18: ozone.om.Request.set_key_acl:type_name -> ozone.om.SetKeyACL
+	54,  // 19: ozone.om.Request.set_key_lock:type_name -> ozone.om.SetKeyLock
+	55,  // 20: ozone.om.Request.create_upload:type_name -> ozone.om.CreateUpload
+	58,  // 21: ozone.om.Request.commit_part:type_name -> ozone.om.CommitPart
+	60,  // 22: ozone.om.Request.list_parts:type_name -> ozone.om.ListParts
+	62,  // 23: ozone.om.Request.complete_upload:type_name -> ozone.om.CompleteUpload
+	63,  // 24: ozone.om.Request.abort_upload:type_name -> ozone.om.AbortUpload
+	64,  // 25: ozone.om.Request.list_uploads:type_name -> ozone.om.ListUploads
+	57,  // 26: ozone.om.Request.get_upload:type_name -> ozone.om.GetUpload
+	66,  // 27: ozone.om.Request.allocate_blocks:type_name -> ozone.om.AllocateBlocks
+	69,  // 28: ozone.om.Request.report_bad_replica:type_name -> ozone.om.ReportBadReplica
+	86,  // 29: ozone.om.Request.list_nodes:type_name -> ozone.om.ListNodes
+	82,  // 30: ozone.om.Request.list_containers:type_name -> ozone.om.ListContainers
+	92,  // 31: ozone.om.Request.get_roles:type_name -> ozone.om.GetRoles
+	74,  // 32: ozone.om.Request.list_container_blocks:type_name -> ozone.om.ListContainerBlocks
+	72,  // 33: ozone.om.Request.get_container:type_name -> ozone.om.GetContainer
+	77,  // 34: ozone.om.Request.get_replication:type_name -> ozone.om.GetReplication
+	81,  // 35: ozone.om.Request.control_replication:type_name -> ozone.om.ControlReplication
+	73,  // 36: ozone.om.Request.close_container_now:type_name -> ozone.om.CloseContainerNow
+	88,  // 37: ozone.om.Request.get_group:type_name -> ozone.om.GetGroup
+	90,  // 38: ozone.om.Request.join_group:type_name -> ozone.om.JoinGroup
+	91,  // 39: ozone.om.Request.change_group:type_name -> ozone.om.ChangeGroup
+	111, // 40: ozone.om.Request.set_user:type_name -> ozone.om.SetUser
+	112, // 41: ozone.om.Request.delete_user:type_name -> ozone.om.DeleteUser
+	113, // 42: ozone.om.Request.find_user:type_name -> ozone.om.FindUser
+	114, // 43: ozone.om.Request.list_users:type_name -> ozone.om.ListUsers
+	116, // 44: ozone.om.Request.get_secret:type_name -> ozone.om.GetSecret
+	95,  // 45: ozone.om.Request.reserve_ids:type_name -> ozone.om.ReserveIDs
+	97,  // 46: ozone.om.Request.create_container:type_name -> ozone.om.CreateContainer
+	98,  // 47: ozone.om.Request.set_container_state:type_name -> ozone.om.SetContainerState
+	99,  // 48: ozone.om.Request.register_node:type_name -> ozone.om.RegisterNode
+	107, // 49: ozone.om.Request.forget_deleted_blocks:type_name -> ozone.om.ForgetDeletedBlocks
+	108, // 50: ozone.om.Request.prune_results:type_name -> ozone.om.PruneResults
+	109, // 51: ozone.om.Request.init_cluster:type_name -> ozone.om.InitCluster
+	118, // 52: ozone.om.Request.forget_events:type_name -> ozone.om.ForgetEvents
+	100, // 53: ozone.om.Request.set_container_replicas:type_name -> ozone.om.SetContainerReplicas
+	101, // 54: ozone.om.Request.set_node_state:type_name -> ozone.om.SetNodeState
+	102, // 55: ozone.om.Request.forget_node:type_name -> ozone.om.ForgetNode
+	103, // 56: ozone.om.Request.fence_containers:type_name -> ozone.om.FenceContainers
+	104, // 57: ozone.om.Request.set_token_keys:type_name -> ozone.om.SetTokenKeys
+	129, // 58: ozone.om.Response.error:type_name -> ozone.common.Error
+	9,   // 59: ozone.om.Response.volume:type_name -> ozone.om.VolumeInfo
+	10,  // 60: ozone.om.Response.volumes:type_name -> ozone.om.VolumeList
+	16,  // 61: ozone.om.Response.bucket:type_name -> ozone.om.BucketInfo
+	30,  // 62: ozone.om.Response.buckets:type_name -> ozone.om.BucketList
+	40,  // 63: ozone.om.Response.key:type_name -> ozone.om.KeyResult
+	43,  // 64: ozone.om.Response.keys:type_name -> ozone.om.KeyList
+	48,  // 65: ozone.om.Response.deletes:type_name -> ozone.om.DeleteResults
+	45,  // 66: ozone.om.Response.versions:type_name -> ozone.om.VersionList
+	23,  // 67: ozone.om.Response.document:type_name -> ozone.om.BucketDocument
+	56,  // 68: ozone.om.Response.upload:type_name -> ozone.om.UploadInfo
+	59,  // 69: ozone.om.Response.part:type_name -> ozone.om.PartInfo
+	61,  // 70: ozone.om.Response.parts:type_name -> ozone.om.PartList
+	65,  // 71: ozone.om.Response.uploads:type_name -> ozone.om.UploadList
+	67,  // 72: ozone.om.Response.leases:type_name -> ozone.om.BlockLeases
+	87,  // 73: ozone.om.Response.nodes:type_name -> ozone.om.NodeList
+	83,  // 74: ozone.om.Response.containers:type_name -> ozone.om.ContainerList
+	93,  // 75: ozone.om.Response.roles:type_name -> ozone.om.RoleList
+	110, // 76: ozone.om.Response.user:type_name -> ozone.om.UserInfo
+	115, // 77: ozone.om.Response.users:type_name -> ozone.om.UserList
+	96,  // 78: ozone.om.Response.ids:type_name -> ozone.om.IDRange
+	70,  // 79: ozone.om.Response.container:type_name -> ozone.om.ContainerInfo
+	75,  // 80: ozone.om.Response.container_blocks:type_name -> ozone.om.ContainerBlocks
+	78,  // 81: ozone.om.Response.replication:type_name -> ozone.om.ReplicationReport
+	89,  // 82: ozone.om.Response.group:type_name -> ozone.om.GroupInfo
+	9,   // 83: ozone.om.VolumeList.volumes:type_name -> ozone.om.VolumeInfo
+	20,  // 84: ozone.om.CreateBucket.acl:type_name -> ozone.om.ACL
+	23,  // 85: ozone.om.CreateBucket.documents:type_name -> ozone.om.BucketDocument
+	11,  // 86: ozone.om.DeleteBucket.ref:type_name -> ozone.om.BucketRef
+	11,  // 87: ozone.om.GetBucket.ref:type_name -> ozone.om.BucketRef
+	17,  // 88: ozone.om.BucketInfo.object_lock:type_name -> ozone.om.ObjectLock
+	18,  // 89: ozone.om.BucketInfo.public_access_block:type_name -> ozone.om.PublicAccessBlock
+	20,  // 90: ozone.om.BucketInfo.acl:type_name -> ozone.om.ACL
+	19,  // 91: ozone.om.BucketInfo.encryption:type_name -> ozone.om.DefaultEncryption
+	119, // 92: ozone.om.BucketInfo.documents:type_name -> ozone.om.BucketInfo.DocumentsEntry
+	21,  // 93: ozone.om.ACL.grants:type_name -> ozone.om.Grant
+	11,  // 94: ozone.om.SetBucket.ref:type_name -> ozone.om.BucketRef
+	17,  // 95: ozone.om.SetBucket.object_lock:type_name -> ozone.om.ObjectLock
+	18,  // 96: ozone.om.SetBucket.public_access_block:type_name -> ozone.om.PublicAccessBlock
+	20,  // 97: ozone.om.SetBucket.acl:type_name -> ozone.om.ACL
+	19,  // 98: ozone.om.SetBucket.encryption:type_name -> ozone.om.DefaultEncryption
+	23,  // 99: ozone.om.SetBucket.document:type_name -> ozone.om.BucketDocument
+	11,  // 100: ozone.om.GetBucketDocument.ref:type_name -> ozone.om.BucketRef
+	26,  // 101: ozone.om.Lifecycle.rules:type_name -> ozone.om.LifecycleRule
+	120, // 102: ozone.om.LifecycleRule.tags:type_name -> ozone.om.LifecycleRule.TagsEntry
+	27,  // 103: ozone.om.LifecycleRule.transitions:type_name -> ozone.om.Transition
+	27,  // 104: ozone.om.LifecycleRule.noncurrent_transitions:type_name -> ozone.om.Transition
+	29,  // 105: ozone.om.Notification.targets:type_name -> ozone.om.NotificationTarget
+	16,  // 106: ozone.om.BucketList.buckets:type_name -> ozone.om.BucketInfo
+	121, // 107: ozone.om.KeyMeta.metadata:type_name -> ozone.om.KeyMeta.MetadataEntry
+	122, // 108: ozone.om.KeyMeta.headers:type_name -> ozone.om.KeyMeta.HeadersEntry
+	123, // 109: ozone.om.KeyMeta.tags:type_name -> ozone.om.KeyMeta.TagsEntry
+	32,  // 110: ozone.om.Part.checksums:type_name -> ozone.om.Checksum
+	31,  // 111: ozone.om.KeyInfo.meta:type_name -> ozone.om.KeyMeta
+	32,  // 112: ozone.om.KeyInfo.checksums:type_name -> ozone.om.Checksum
+	130, // 113: ozone.om.KeyInfo.blocks:type_name -> ozone.common.Block
+	33,  // 114: ozone.om.KeyInfo.parts:type_name -> ozone.om.Part
+	20,  // 115: ozone.om.KeyInfo.acl:type_name -> ozone.om.ACL
+	35,  // 116: ozone.om.KeyInfo.retention:type_name -> ozone.om.Retention
+	36,  // 117: ozone.om.KeyInfo.encryption:type_name -> ozone.om.Encryption
+	11,  // 118: ozone.om.CommitKey.ref:type_name -> ozone.om.BucketRef
+	31,  // 119: ozone.om.CommitKey.meta:type_name -> ozone.om.KeyMeta
+	32,  // 120: ozone.om.CommitKey.checksums:type_name -> ozone.om.Checksum
+	130, // 121: ozone.om.CommitKey.blocks:type_name -> ozone.common.Block
+	37,  // 122: ozone.om.CommitKey.condition:type_name -> ozone.om.Condition
+	20,  // 123: ozone.om.CommitKey.acl:type_name -> ozone.om.ACL
+	35,  // 124: ozone.om.CommitKey.retention:type_name -> ozone.om.Retention
+	36,  // 125: ozone.om.CommitKey.encryption:type_name -> ozone.om.Encryption
+	11,  // 126: ozone.om.GetKey.ref:type_name -> ozone.om.BucketRef
+	34,  // 127: ozone.om.KeyResult.key:type_name -> ozone.om.KeyInfo
+	16,  // 128: ozone.om.KeyResult.bucket:type_name -> ozone.om.BucketInfo
+	124, // 129: ozone.om.KeyResult.locations:type_name -> ozone.om.KeyResult.LocationsEntry
+	131, // 130: ozone.om.Replicas.nodes:type_name -> ozone.common.Node
+	11,  // 131: ozone.om.ListKeys.ref:type_name -> ozone.om.BucketRef
+	34,  // 132: ozone.om.KeyList.keys:type_name -> ozone.om.KeyInfo
+	11,  // 133: ozone.om.ListVersions.ref:type_name -> ozone.om.BucketRef
+	34,  // 134: ozone.om.VersionList.versions:type_name -> ozone.om.KeyInfo
+	11,  // 135: ozone.om.DeleteKeys.ref:type_name -> ozone.om.BucketRef
+	47,  // 136: ozone.om.DeleteKeys.keys:type_name -> ozone.om.KeyToDelete
+	37,  // 137: ozone.om.KeyToDelete.condition:type_name -> ozone.om.Condition
+	49,  // 138: ozone.om.DeleteResults.results:type_name -> ozone.om.DeleteResult
+	129, // 139: ozone.om.DeleteResult.error:type_name -> ozone.common.Error
+	11,  // 140: ozone.om.CopyKey.source:type_name -> ozone.om.BucketRef
+	37,  // 141: ozone.om.CopyKey.source_condition:type_name -> ozone.om.Condition
+	11,  // 142: ozone.om.CopyKey.ref:type_name -> ozone.om.BucketRef
+	37,  // 143: ozone.om.CopyKey.condition:type_name -> ozone.om.Condition
+	31,  // 144: ozone.om.CopyKey.meta:type_name -> ozone.om.KeyMeta
+	20,  // 145: ozone.om.CopyKey.acl:type_name -> ozone.om.ACL
+	35,  // 146: ozone.om.CopyKey.retention:type_name -> ozone.om.Retention
+	36,  // 147: ozone.om.CopyKey.encryption:type_name -> ozone.om.Encryption
+	32,  // 148: ozone.om.CopyKey.checksums:type_name -> ozone.om.Checksum
+	11,  // 149: ozone.om.RenameKey.ref:type_name -> ozone.om.BucketRef
+	11,  // 150: ozone.om.SetKeyTags.ref:type_name -> ozone.om.BucketRef
+	125, // 151: ozone.om.SetKeyTags.tags:type_name -> ozone.om.SetKeyTags.TagsEntry
+	11,  // 152: ozone.om.SetKeyACL.ref:type_name -> ozone.om.BucketRef
+	20,  // 153: ozone.om.SetKeyACL.acl:type_name -> ozone.om.ACL
+	11,  // 154: ozone.om.SetKeyLock.ref:type_name -> ozone.om.BucketRef
+	35,  // 155: ozone.om.SetKeyLock.retention:type_name -> ozone.om.Retention
+	11,  // 156: ozone.om.CreateUpload.ref:type_name -> ozone.om.BucketRef
+	31,  // 157: ozone.om.CreateUpload.meta:type_name -> ozone.om.KeyMeta
+	20,  // 158: ozone.om.CreateUpload.acl:type_name -> ozone.om.ACL
+	35,  // 159: ozone.om.CreateUpload.retention:type_name -> ozone.om.Retention
+	36,  // 160: ozone.om.CreateUpload.encryption:type_name -> ozone.om.Encryption
+	31,  // 161: ozone.om.UploadInfo.meta:type_name -> ozone.om.KeyMeta
+	16,  // 162: ozone.om.UploadInfo.bucket:type_name -> ozone.om.BucketInfo
+	34,  // 163: ozone.om.UploadInfo.completed_key:type_name -> ozone.om.KeyInfo
+	20,  // 164: ozone.om.UploadInfo.acl:type_name -> ozone.om.ACL
+	35,  // 165: ozone.om.UploadInfo.retention:type_name -> ozone.om.Retention
+	36,  // 166: ozone.om.UploadInfo.encryption:type_name -> ozone.om.Encryption
+	11,  // 167: ozone.om.GetUpload.ref:type_name -> ozone.om.BucketRef
+	11,  // 168: ozone.om.CommitPart.ref:type_name -> ozone.om.BucketRef
+	32,  // 169: ozone.om.CommitPart.checksums:type_name -> ozone.om.Checksum
+	130, // 170: ozone.om.CommitPart.blocks:type_name -> ozone.common.Block
+	32,  // 171: ozone.om.PartInfo.checksums:type_name -> ozone.om.Checksum
+	130, // 172: ozone.om.PartInfo.blocks:type_name -> ozone.common.Block
+	11,  // 173: ozone.om.ListParts.ref:type_name -> ozone.om.BucketRef
+	59,  // 174: ozone.om.PartList.parts:type_name -> ozone.om.PartInfo
+	56,  // 175: ozone.om.PartList.upload:type_name -> ozone.om.UploadInfo
+	11,  // 176: ozone.om.CompleteUpload.ref:type_name -> ozone.om.BucketRef
+	33,  // 177: ozone.om.CompleteUpload.parts:type_name -> ozone.om.Part
+	37,  // 178: ozone.om.CompleteUpload.condition:type_name -> ozone.om.Condition
+	32,  // 179: ozone.om.CompleteUpload.checksums:type_name -> ozone.om.Checksum
+	11,  // 180: ozone.om.AbortUpload.ref:type_name -> ozone.om.BucketRef
+	11,  // 181: ozone.om.ListUploads.ref:type_name -> ozone.om.BucketRef
+	56,  // 182: ozone.om.UploadList.uploads:type_name -> ozone.om.UploadInfo
+	68,  // 183: ozone.om.BlockLeases.leases:type_name -> ozone.om.BlockLease
+	132, // 184: ozone.om.BlockLease.id:type_name -> ozone.common.BlockID
+	131, // 185: ozone.om.BlockLease.replicas:type_name -> ozone.common.Node
+	132, // 186: ozone.om.ReportBadReplica.block:type_name -> ozone.common.BlockID
+	71,  // 187: ozone.om.ContainerInfo.replicas:type_name -> ozone.om.ReplicaInfo
+	70,  // 188: ozone.om.ContainerBlocks.container:type_name -> ozone.om.ContainerInfo
+	76,  // 189: ozone.om.ContainerBlocks.blocks:type_name -> ozone.om.ContainerBlock
+	126, // 190: ozone.om.ReplicationReport.by_state:type_name -> ozone.om.ReplicationReport.ByStateEntry
+	127, // 191: ozone.om.ReplicationReport.by_health:type_name -> ozone.om.ReplicationReport.ByHealthEntry
+	128, // 192: ozone.om.ReplicationReport.samples:type_name -> ozone.om.ReplicationReport.SamplesEntry
+	80,  // 193: ozone.om.ReplicationReport.balancer:type_name -> ozone.om.Balancer
+	0,   // 194: ozone.om.ControlReplication.action:type_name -> ozone.om.ControlReplication.Action
+	80,  // 195: ozone.om.ControlReplication.balancer:type_name -> ozone.om.Balancer
+	70,  // 196: ozone.om.ContainerList.containers:type_name -> ozone.om.ContainerInfo
+	131, // 197: ozone.om.NodeInfo.node:type_name -> ozone.common.Node
+	85,  // 198: ozone.om.NodeInfo.disks:type_name -> ozone.om.NodeDisk
+	84,  // 199: ozone.om.NodeList.nodes:type_name -> ozone.om.NodeInfo
+	94,  // 200: ozone.om.GroupInfo.members:type_name -> ozone.om.Role
+	1,   // 201: ozone.om.ChangeGroup.action:type_name -> ozone.om.ChangeGroup.Action
+	94,  // 202: ozone.om.RoleList.roles:type_name -> ozone.om.Role
+	131, // 203: ozone.om.RegisterNode.node:type_name -> ozone.common.Node
+	105, // 204: ozone.om.SetTokenKeys.keys:type_name -> ozone.om.SealedTokenKey
+	132, // 205: ozone.om.DeletedBlock.id:type_name -> ozone.common.BlockID
+	106, // 206: ozone.om.ForgetDeletedBlocks.blocks:type_name -> ozone.om.DeletedBlock
+	110, // 207: ozone.om.UserList.users:type_name -> ozone.om.UserInfo
+	2,   // 208: ozone.om.GetSecret.action:type_name -> ozone.om.GetSecret.Action
+	117, // 209: ozone.om.ForgetEvents.events:type_name -> ozone.om.EventInfo
+	41,  // 210: ozone.om.KeyResult.LocationsEntry.value:type_name -> ozone.om.Replicas
+	79,  // 211: ozone.om.ReplicationReport.SamplesEntry.value:type_name -> ozone.om.SampleIDs
+	212, // [212:212] is the sub-list for method output_type
+	212, // [212:212] is the sub-list for method input_type
+	212, // [212:212] is the sub-list for extension type_name
+	212, // [212:212] is the sub-list for extension extendee
+	0,   // [0:212] is the sub-list for field type_name
 }
 
 func init() { file_ompb_om_proto_init() }
@@ -9562,6 +11572,14 @@ func file_ompb_om_proto_init() {
 		(*Request_ListNodes)(nil),
 		(*Request_ListContainers)(nil),
 		(*Request_GetRoles)(nil),
+		(*Request_ListContainerBlocks)(nil),
+		(*Request_GetContainer)(nil),
+		(*Request_GetReplication)(nil),
+		(*Request_ControlReplication)(nil),
+		(*Request_CloseContainerNow)(nil),
+		(*Request_GetGroup)(nil),
+		(*Request_JoinGroup)(nil),
+		(*Request_ChangeGroup)(nil),
 		(*Request_SetUser)(nil),
 		(*Request_DeleteUser)(nil),
 		(*Request_FindUser)(nil),
@@ -9575,6 +11593,11 @@ func file_ompb_om_proto_init() {
 		(*Request_PruneResults)(nil),
 		(*Request_InitCluster)(nil),
 		(*Request_ForgetEvents)(nil),
+		(*Request_SetContainerReplicas)(nil),
+		(*Request_SetNodeState)(nil),
+		(*Request_ForgetNode)(nil),
+		(*Request_FenceContainers)(nil),
+		(*Request_SetTokenKeys)(nil),
 	}
 	file_ompb_om_proto_msgTypes[1].OneofWrappers = []any{
 		(*Response_Volume)(nil),
@@ -9598,6 +11621,9 @@ func file_ompb_om_proto_init() {
 		(*Response_Users)(nil),
 		(*Response_Ids)(nil),
 		(*Response_Container)(nil),
+		(*Response_ContainerBlocks)(nil),
+		(*Response_Replication)(nil),
+		(*Response_Group)(nil),
 	}
 	file_ompb_om_proto_msgTypes[19].OneofWrappers = []any{
 		(*SetBucket_Versioning)(nil),
@@ -9617,14 +11643,14 @@ func file_ompb_om_proto_init() {
 		(*SetKeyLock_LegalHold)(nil),
 	}
 	file_ompb_om_proto_msgTypes[59].OneofWrappers = []any{}
-	file_ompb_om_proto_msgTypes[86].OneofWrappers = []any{}
+	file_ompb_om_proto_msgTypes[108].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ompb_om_proto_rawDesc), len(file_ompb_om_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   101,
+			NumEnums:      3,
+			NumMessages:   126,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
