@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
@@ -74,6 +75,7 @@ func (c *Client) deleteObjects(ctx context.Context, ref BucketRef, keys []Delete
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Hit("client/after-delete")
 	var done []DeleteResult
 	for _, r := range resp.GetDeletes().GetResults() {
 		result := DeleteResult{

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
@@ -32,10 +33,12 @@ func (c *Client) CompleteUpload(ctx context.Context, ref UploadRef, parts []Part
 		size := uint64(o.ExpectedSize)
 		op.ExpectedSize = &size
 	}
+	failpoint.Hit("client/before-complete")
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CompleteUpload{CompleteUpload: op}})
 	if err != nil {
 		return Object{}, err
 	}
+	failpoint.Hit("client/after-complete")
 	return objectFrom(resp.GetKey()), nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/internal/crc32c"
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
@@ -30,6 +31,7 @@ func (c *Client) PutObject(ctx context.Context, ref KeyRef, body io.Reader, o Pu
 	if err != nil {
 		return Object{}, err
 	}
+	failpoint.Hit("client/before-commit")
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CommitKey{CommitKey: &ompb.CommitKey{
 		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, Size: size, Etag: sealed.ETag, Meta: metaTo(o.Meta),
 		Checksums: mapSlice(sealed.Checksums, checksumTo), Blocks: blocks, Condition: conditionTo(o.Condition),
@@ -39,6 +41,7 @@ func (c *Client) PutObject(ctx context.Context, ref KeyRef, body io.Reader, o Pu
 	if err != nil {
 		return Object{}, err
 	}
+	failpoint.Hit("client/after-commit")
 	return objectFrom(resp.GetKey()), nil
 }
 
@@ -61,6 +64,7 @@ func (c *Client) PutPart(ctx context.Context, ref UploadRef, number int, body io
 	if owner == "" {
 		owner = ref.ExpectedOwner
 	}
+	failpoint.Hit("client/before-commit-part")
 	resp, err := c.mutate(ctx, &ompb.Request{Op: &ompb.Request_CommitPart{CommitPart: &ompb.CommitPart{
 		Ref: bucketRefTo(ref.BucketRef), Key: ref.Key, UploadId: ref.ID, Number: limit32(number),
 		Size: size, Etag: sealed.ETag, Checksums: mapSlice(sealed.Checksums, checksumTo), Blocks: blocks,
@@ -117,6 +121,7 @@ func (c *Client) writeBody(ctx context.Context, replication string, body io.Read
 		if last {
 			return w.blocks, w.size, nil
 		}
+		failpoint.Hit("client/mid-body")
 	}
 }
 
@@ -216,6 +221,7 @@ func (w *writer) open() error {
 		}
 	}
 	w.cur = &openBlock{lease: l, replicas: l.replicas}
+	failpoint.Hit("client/after-alloc")
 	if len(good) >= l.min && len(bad) > 0 {
 		w.cur.replicas = good
 		for _, n := range bad {

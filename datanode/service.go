@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
@@ -40,7 +41,9 @@ func (s *Server) register(r *rpc.Server) {
 		if err := s.meant(req.GetNode()); err != nil {
 			return nil, rpc.Payload{}, err
 		}
-		return &dnpb.WriteResponse{}, rpc.Payload{}, s.Write(ctx, req, in)
+		err := s.Write(ctx, req, in)
+		failpoint.Hit("datanode/before-ack")
+		return &dnpb.WriteResponse{}, rpc.Payload{}, err
 	})
 	rpc.Bulk(r, "dn.Read", s.readRemote)
 	rpc.Unary(r, "dn.ListBlocks", func(_ context.Context, req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,15 +26,19 @@ import (
 // is generous: the machine may be busy with other tests.
 const readyTimeout = 60 * time.Second
 
-// Build compiles om, datanode, s3g and ozone into dir.
-func Build(ctx context.Context, dir string) error {
+// Build compiles om, datanode, s3g and ozone into dir, with flags for the go command
+// such as "-tags=failpoints" or "-race".
+func Build(ctx context.Context, dir string, flags ...string) error {
 	const module = "github.com/mini-ozone/mini-ozone"
-	args := []string{"build", "-trimpath", "-o", dir + string(filepath.Separator)}
+	args := append([]string{"build", "-trimpath", "-o", dir + string(filepath.Separator)}, flags...)
 	for _, program := range []string{"om", "datanode", "s3g", "ozone"} {
 		args = append(args, module+"/cmd/"+program)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = os.Environ()
+	if !slices.Contains(flags, "-race") { // which needs C
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
@@ -173,6 +178,9 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 type Process struct {
 	Name string // "om", "datanode0", "s3g"
 	HTTP string // address of /readyz and /metrics
+	// Env is added to the environment when the process starts, such as
+	// "MINI_OZONE_FAILPOINTS=om/before-apply=kill".
+	Env []string
 
 	path string
 	args []string
@@ -194,6 +202,7 @@ func (p *Process) Start() error {
 	defer log.Close()
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), p.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // not to outlive a test that died
 	if err := cmd.Start(); err != nil {
 		return err

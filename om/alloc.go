@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/om/placement"
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
@@ -225,6 +226,7 @@ func (a *allocator) create(ctx context.Context, w wish) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Hit("om/container-created")
 	a.add(resp.GetContainer(), nodes)
 	return nil
 }

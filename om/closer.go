@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/om/placement"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
@@ -49,6 +50,7 @@ func (c *closer) step(ctx context.Context) error {
 			errs = append(errs, c.order(ctx, cc, open))
 			continue
 		}
+		failpoint.Hit("om/before-closed")
 		_, err := c.propose(ctx, closingRequest(cc.info.Id, dnpb.ContainerState_CLOSED))
 		if err != nil && !errors.Is(err, ozerr.ContainerNotFound) {
 			errs = append(errs, err)

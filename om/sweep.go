@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/om/state"
 	"github.com/mini-ozone/mini-ozone/om/table"
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
@@ -144,6 +145,7 @@ func (w *sweeper) orderNode(ctx context.Context, node string, ts []*tomb) error 
 	for i, t := range ts {
 		blocks[i] = t.row.Id
 	}
+	failpoint.Hit("om/gc-before-send")
 	msg := &dnpb.Order{What: &dnpb.Order_DeleteBlocks{DeleteBlocks: &dnpb.DeleteBlocks{Blocks: blocks}}}
 	return w.orders.give(ctx, node, msg, func() {
 		w.mu.Lock()
@@ -167,6 +169,7 @@ func (w *sweeper) forget(ctx context.Context) error {
 		if n == 0 {
 			return nil
 		}
+		failpoint.Hit("om/gc-after-ack")
 		short := make([]*ompb.DeletedBlock, n)
 		for i, row := range batch {
 			short[i] = &ompb.DeletedBlock{Index: row.Index, Ordinal: row.Ordinal}

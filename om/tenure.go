@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/om/state"
 	"github.com/mini-ozone/mini-ozone/om/table"
@@ -71,6 +72,7 @@ func (s *Server) newTenure(ctx context.Context) (*tenure, error) {
 	if !ok {
 		return nil, ozerr.New(ozerr.NotLeader, "leadership changed")
 	}
+	failpoint.Hit("om/new-leader")
 	t := &tenure{term: term, since: time.Now()}
 	if err := s.nameCluster(ctx, t); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/om/state"
 	"github.com/mini-ozone/mini-ozone/om/table"
@@ -145,9 +146,11 @@ func (f *fsm) applyEntry(tx *table.Txn, l *raft.Log) []*ompb.Response {
 
 func (f *fsm) commit(tx *table.Txn, last *raft.Log) {
 	tx.SetMeta(metaTime, binary.BigEndian.AppendUint64(nil, uint64(f.lastTime.Load())))
+	failpoint.Hit("om/fsm-before-txn")
 	if err := tx.Commit(last.Index, last.Term); err != nil {
 		panic(fmt.Errorf("raftnode: commit up to entry %d: %w", last.Index, err))
 	}
+	failpoint.Hit("om/fsm-after-txn")
 	f.applied.set(last.Index)
 }
 
@@ -173,10 +176,13 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	if err := f.snaps.checkIncoming(index, term); err != nil {
 		return err
 	}
+	failpoint.Hit("om/restore-before-swap")
 	f.swap(next)
+	failpoint.Hit("om/restore-after-swap")
 	if err := f.snaps.installed(); err != nil {
 		return err
 	}
+	failpoint.Hit("om/restore-after-marker")
 	f.loaded()
 	return nil
 }
@@ -187,6 +193,7 @@ func (f *fsm) swap(next string) {
 	defer f.mu.Unlock()
 	err := f.db.Close()
 	if err == nil {
+		failpoint.Hit("om/restore-mid-swap")
 		err = table.Replace(f.dir, next)
 	}
 	if err == nil {
@@ -243,6 +250,8 @@ func (b *barrier) Persist(s raft.SnapshotSink) error {
 	if durable < b.index {
 		return fmt.Errorf("barrier at %d, below the snapshot's index %d", durable, b.index)
 	}
+	failpoint.Hit("om/before-marker")
+	defer failpoint.Hit("om/after-marker")
 	return s.(*sink).mark(b.index)
 }
 

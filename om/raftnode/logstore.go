@@ -12,6 +12,8 @@ import (
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
 	"github.com/hashicorp/raft-wal/metadb"
+
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 )
 
 // ErrCorruptLog is in the chain of an error about a log record whose checksum
@@ -68,6 +70,7 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	if err != nil {
 		s.fatal(fmt.Errorf("write raft log: %w", err))
 	}
+	failpoint.Hit("om/after-logstore")
 	return err
 }
 
@@ -94,7 +97,12 @@ func (s *logStore) GetLog(index uint64, l *raft.Log) error {
 }
 
 // DeleteRange drops a prefix or a suffix of the log.
-func (s *logStore) DeleteRange(first, last uint64) error { return s.wal.DeleteRange(first, last) }
+func (s *logStore) DeleteRange(first, last uint64) error {
+	failpoint.Hit("om/before-compact")
+	err := s.wal.DeleteRange(first, last)
+	failpoint.Hit("om/after-compact")
+	return err
+}
 
 // FirstIndex is the lowest index kept, 0 if there is none.
 func (s *logStore) FirstIndex() (uint64, error) { return s.wal.FirstIndex() }

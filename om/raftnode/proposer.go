@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/raft"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
@@ -142,6 +143,7 @@ func (p *proposer) work() {
 			p.turn.Unlock()
 			return
 		}
+		failpoint.Hit("om/before-apply")
 		f := p.apply(p.encode(group), enqueueTimeout)
 		p.turn.Unlock()
 		p.entries.Add(1)
@@ -215,6 +217,7 @@ func (p *proposer) encode(group []*proposal) []byte {
 // deliver waits for an entry and hands each proposer its answer.
 func deliver(group []*proposal, f raft.ApplyFuture) {
 	err := f.Error()
+	failpoint.Hit("om/before-answer")
 	var responses []*ompb.Response
 	if err == nil {
 		responses, _ = f.Response().([]*ompb.Response)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 )
 
 // sink is a snapshot in the making. See snapshots.Create.
@@ -35,6 +37,7 @@ func (k *sink) Write(b []byte) (int, error) {
 		k.file = f
 	}
 	n, err := k.file.Write(b)
+	failpoint.Hit("om/snapshot-mid-receive")
 	k.meta.Size += int64(n)
 	return n, err
 }

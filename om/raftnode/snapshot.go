@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 )
 
 // snapshots is raft's snapshot store. What raft calls our newest snapshot is a
@@ -131,6 +133,7 @@ func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
 	if err := s.freshSpool(); err != nil {
 		return nil, nil, err
 	}
+	failpoint.Hit("om/snapshot-before-send")
 	return s.spool.open()
 }
 
@@ -165,6 +168,7 @@ func (s *snapshots) export() (*snapshotFile, error) {
 	}
 	defer file.Close()
 	buf := bufio.NewWriterSize(file, 1<<20)
+	failpoint.Hit("om/snapshot-mid-export")
 	index, term, conf, confIndex, err := s.fsm.export(buf)
 	if err := errors.Join(err, buf.Flush()); err != nil {
 		return nil, err
