@@ -123,9 +123,14 @@ func (l *link) beat(ctx context.Context) (again bool, err error) {
 	if time.Since(l.lastFull) > l.s.cfg.FullReport {
 		since = 0
 	}
+	// Orders first: what om hears done, the reports beside it already show.
+	l.mu.Lock()
+	done := slices.Clone(l.done)
+	l.mu.Unlock()
 	reports, now, full := l.s.set.Reports(since)
 	hb := &dnpb.Heartbeat{
-		Node: node, ClusterId: l.s.cluster(), Version: version.Get().Version,
+		DoneOrders: done,
+		Node:       node, ClusterId: l.s.cluster(), Version: version.Get().Version,
 		FullReport: full, Containers: reports, Disks: l.s.set.Disks(),
 	}
 	for _, d := range hb.Disks {
@@ -133,9 +138,6 @@ func (l *link) beat(ctx context.Context) (again bool, err error) {
 			hb.Capacity, hb.Used, hb.Remaining = hb.Capacity+d.Capacity, hb.Used+d.Used, hb.Remaining+d.Remaining
 		}
 	}
-	l.mu.Lock()
-	hb.DoneOrders = slices.Clone(l.done)
-	l.mu.Unlock()
 	reply, err := l.om.Heartbeat(ctx, hb)
 	if err != nil {
 		return false, err

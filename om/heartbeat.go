@@ -49,8 +49,8 @@ func (s *Server) Heartbeat(ctx context.Context, hb *dnpb.Heartbeat) (*dnpb.Heart
 		s.log.Info().Str("node", hb.Node.Id).Str("address", hb.Node.Address).Msg("datanode registered")
 	}
 	reply := &dnpb.HeartbeatReply{ClusterId: t.clusterID, Leader: true}
+	reply.WantFullReport = s.view.Heartbeat(hb) // first: it already shows what the orders did
 	t.orders.done(hb.Node.Id, hb.DoneOrders)
-	reply.WantFullReport = s.view.Heartbeat(hb)
 	reply.Orders = t.orders.pending(hb.Node.Id, time.Now(), maxOrders)
 	return reply, nil
 }
