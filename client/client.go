@@ -12,31 +12,33 @@ import (
 
 // Config tunes a Client. DefaultConfig has the defaults.
 type Config struct {
-	ChunkSize    int           // bytes in one write or read call; 256 KiB to 4 MiB, whole checksum units of 256 KiB
-	Window       int           // chunks read ahead, of a body or of an object
-	WriteTimeout time.Duration // a replica that takes longer for one chunk has failed
-	ReadTimeout  time.Duration // the same for one read
-	HedgeAfter   time.Duration // a read that takes longer is tried on the next replica too
-	AvoidFor     time.Duration // how long a datanode that failed is avoided
-	Hiccup       time.Duration // wait before a call is tried once more on a datanode whose connection broke
-	LeaseBatch   int           // block leases fetched at once, per replication
-	Attempts     int           // tries to place one block before the write fails
-	OMTimeout    time.Duration // for requests whose ctx has no deadline
+	ChunkSize      int           // bytes in one write or read call; 256 KiB to 4 MiB, whole checksum units of 256 KiB
+	Window         int           // chunks read ahead, of a body or of an object
+	WriteTimeout   time.Duration // a replica that takes longer for one chunk has failed
+	StragglerAfter time.Duration // a replica that is behind by so much when enough others are done has failed, too
+	ReadTimeout    time.Duration // as WriteTimeout, for one read
+	HedgeAfter     time.Duration // a read that takes longer is tried on the next replica too
+	AvoidFor       time.Duration // how long a datanode that failed is avoided
+	Hiccup         time.Duration // wait before a call is tried once more on a datanode whose connection broke
+	LeaseBatch     int           // block leases fetched at once, per replication
+	Attempts       int           // tries to place one block before the write fails
+	OMTimeout      time.Duration // for requests whose ctx has no deadline
 }
 
 // DefaultConfig is what servers use unless told otherwise.
 func DefaultConfig() Config {
 	return Config{
-		ChunkSize:    1 << 20,
-		Window:       2,
-		WriteTimeout: 10 * time.Second,
-		ReadTimeout:  10 * time.Second,
-		HedgeAfter:   500 * time.Millisecond,
-		AvoidFor:     30 * time.Second,
-		Hiccup:       100 * time.Millisecond,
-		LeaseBatch:   64,
-		Attempts:     4,
-		OMTimeout:    15 * time.Second,
+		ChunkSize:      1 << 20,
+		Window:         2,
+		WriteTimeout:   10 * time.Second,
+		StragglerAfter: 1200 * time.Millisecond,
+		ReadTimeout:    10 * time.Second,
+		HedgeAfter:     500 * time.Millisecond,
+		AvoidFor:       30 * time.Second,
+		Hiccup:         100 * time.Millisecond,
+		LeaseBatch:     64,
+		Attempts:       4,
+		OMTimeout:      15 * time.Second,
 	}
 }
 
@@ -49,7 +51,7 @@ func (c Config) Validate() error {
 		return ozerr.New(ozerr.InvalidArgument, "window %d is below 1", c.Window)
 	case c.LeaseBatch < 1 || c.Attempts < 1:
 		return ozerr.New(ozerr.InvalidArgument, "lease batch %d or attempts %d is below 1", c.LeaseBatch, c.Attempts)
-	case c.WriteTimeout <= 0 || c.ReadTimeout <= 0 || c.HedgeAfter <= 0 || c.OMTimeout <= 0 || c.Hiccup < 0 || c.AvoidFor < 0:
+	case c.WriteTimeout <= 0 || c.StragglerAfter <= 0 || c.ReadTimeout <= 0 || c.HedgeAfter <= 0 || c.OMTimeout <= 0 || c.Hiccup < 0 || c.AvoidFor < 0:
 		return ozerr.New(ozerr.InvalidArgument, "a time-out is not positive")
 	}
 	return nil

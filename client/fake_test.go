@@ -28,6 +28,7 @@ const (
 	hang               // until the ctx ends
 	hangForever        // beyond the ctx, until the world ends
 	slow               // an answer after a second
+	slower             // after three
 	closedHere         // writes: CLOSED_CONTAINER_IO
 	flipPayload        // reads: a byte differs, the checksums don't
 	flipStored         // reads: a byte and its checksum differ
@@ -37,8 +38,8 @@ const (
 )
 
 var (
-	writeFaults = []fault{failBefore, failAfter, hang, hangForever, slow, closedHere}
-	readFaults  = []fault{failBefore, failAfter, hang, hangForever, slow, flipPayload, flipStored, shortPayload, missing, lies}
+	writeFaults = []fault{failBefore, failAfter, hang, hangForever, slow, slower, closedHere}
+	readFaults  = []fault{failBefore, failAfter, hang, hangForever, slow, slower, flipPayload, flipStored, shortPayload, missing, lies}
 )
 
 // world is a fake cluster: om and datanodes in memory, with the rules that the
@@ -259,8 +260,12 @@ func (n *fakeNode) suffer(ctx context.Context, f fault) (goOn bool, err error) {
 	case hangForever:
 		<-n.w.ended
 		return false, ozerr.New(ozerr.Unavailable, "the world has ended")
-	case slow:
-		if pause(ctx, time.Second) != nil {
+	case slow, slower:
+		d := time.Second
+		if f == slower {
+			d = 3 * time.Second
+		}
+		if pause(ctx, d) != nil {
 			return false, contextError(ctx, "slow")
 		}
 	case closedHere:

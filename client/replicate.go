@@ -25,10 +25,16 @@ type replicaError struct {
 	err  error
 }
 
+// stragglerFactor is how many times as long as enough replicas needed the others get
+// too: where everything is slow, nobody is a straggler.
+const stragglerFactor = 4
+
 // replicate sends one write to all nodes in parallel and returns those that
-// acknowledged it and those that failed. It returns in bounded time; a call that
-// doesn't end in time has failed, and its goroutine holds ch until it does.
-func (c *Client) replicate(ctx context.Context, nodes []*commonpb.Node, req *dnpb.WriteRequest, ch *chunk, data []byte) (acked []*commonpb.Node, failed []replicaError) {
+// acknowledged it and those that failed. When enough have acknowledged, the others
+// are not waited for beyond StragglerAfter: a frozen datanode must not hold up a write
+// that is safe without it. It returns in bounded time; a call that doesn't end in time
+// has failed, and its goroutine holds ch until it does.
+func (c *Client) replicate(ctx context.Context, nodes []*commonpb.Node, enough int, req *dnpb.WriteRequest, ch *chunk, data []byte) (acked []*commonpb.Node, failed []replicaError) {
 	type result struct {
 		i   int
 		err error
@@ -53,13 +59,22 @@ func (c *Client) replicate(ctx context.Context, nodes []*commonpb.Node, req *dnp
 	for i := range nodes {
 		waiting[i] = true
 	}
-	ended := ctx.Done()
-	var late <-chan time.Time
+	ended, begun, done := ctx.Done(), time.Now(), 0
+	var late, patience <-chan time.Time
 	for left := len(nodes); left > 0; {
 		select {
 		case r := <-results:
 			errs[r.i], waiting[r.i] = r.err, false
 			left--
+			if r.err != nil {
+				continue
+			}
+			if done++; done == enough {
+				took := time.Since(begun)
+				patience = time.After(max(c.cfg.StragglerAfter, stragglerFactor*took) - took)
+			}
+		case <-patience:
+			left = 0
 		case <-ended:
 			ended, late = nil, time.After(overtime)
 		case <-late:
@@ -68,8 +83,11 @@ func (c *Client) replicate(ctx context.Context, nodes []*commonpb.Node, req *dnp
 	}
 	for i, n := range nodes {
 		switch {
-		case waiting[i]:
+		case waiting[i] && ctx.Err() != nil:
 			failed = append(failed, replicaError{n, contextError(ctx, "write to "+n.GetAddress())})
+		case waiting[i]:
+			failed = append(failed, replicaError{n, ozerr.New(ozerr.Timeout, "write to %s: not done after %v, others were",
+				n.GetAddress(), time.Since(begun).Round(time.Millisecond))})
 		case errs[i] != nil:
 			failed = append(failed, replicaError{n, errs[i]})
 		default:

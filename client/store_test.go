@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -464,7 +465,7 @@ func TestBadReplicasOnRead(t *testing.T) {
 // All replicas bad: an error, never a clean short end.
 func TestAllReplicasBadOnRead(t *testing.T) {
 	for _, f := range readFaults {
-		if f == slow {
+		if f == slow || f == slower {
 			continue
 		}
 		t.Run(fmt.Sprint(f), func(t *testing.T) {
@@ -581,6 +582,59 @@ func TestLeasesAreFetchedInBatches(t *testing.T) {
 		mustPut(t, c, "later", []byte("x"))
 		if w.allocated == before {
 			t.Error("an expired lease was used")
+		}
+	})
+}
+
+// A datanode that freezes holds up a write by a second or so, once: its bytes are
+// safe without it. Nobody is given up where everything is slow.
+func TestFrozenReplicaHoldsUpOnce(t *testing.T) {
+	for _, f := range []fault{hang, hangForever} {
+		for _, size := range []int{50, 2500} {
+			w := newWorld(5, 3, 2)
+			inWorld(t, w, func(t *testing.T, c *Client) {
+				mustPut(t, c, "before", testBytes(100, 1))
+				w.setFaults(func(node int, _ bool) fault {
+					if node == 1 {
+						return f
+					}
+					return healthy
+				})
+				var longest time.Duration
+				for i := range 20 {
+					began := time.Now()
+					mustPut(t, c, fmt.Sprint(i), testBytes(size, byte(i)))
+					longest = max(longest, time.Since(began))
+				}
+				if longest > 2*time.Second {
+					t.Errorf("fault %d, %d bytes: the longest write took %v", f, size, longest)
+				}
+				if reasons := w.reasons(); !strings.Contains(reasons, "node1 close=true") {
+					t.Errorf("om was not told: %q", reasons)
+				}
+				for i := range 20 {
+					mustHave(t, c, fmt.Sprint(i), testBytes(size, byte(i)))
+				}
+			})
+		}
+	}
+}
+
+func TestSlowClusterHasNoStragglers(t *testing.T) {
+	w := newWorld(3, 3, 2)
+	inWorld(t, w, func(t *testing.T, c *Client) {
+		var calls atomic.Int64
+		w.setFaults(func(_ int, write bool) fault {
+			if write && calls.Add(1)%3 != 0 {
+				return slow // two take a second, the third another one
+			}
+			return slower
+		})
+		mustPut(t, c, "k", testBytes(60, 1))
+		w.setFaults(nil)
+		mustHave(t, c, "k", testBytes(60, 1))
+		if reasons := w.reasons(); reasons != "" {
+			t.Errorf("reported: %q", reasons)
 		}
 	})
 }

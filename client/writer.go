@@ -242,7 +242,7 @@ func (w *writer) write(b *openBlock, ch *chunk, piece []byte, commit bool) (fail
 	if commit {
 		req.Commit, req.BlockLength, req.BlockCrc32C = true, length, crc
 	}
-	acked, lost := w.c.replicate(w.ctx, b.replicas, req, ch, piece)
+	acked, lost := w.c.replicate(w.ctx, b.replicas, b.min, req, ch, piece)
 	for _, f := range lost {
 		w.c.blame(w.ctx, b.id, f)
 	}
@@ -283,7 +283,7 @@ func (w *writer) interrupt() error {
 		return nil
 	}
 	req := &dnpb.WriteRequest{Block: b.id, Offset: b.off, Commit: true, Seal: true, BlockLength: b.off, BlockCrc32C: b.crc}
-	sealed, lost := w.c.replicate(w.ctx, b.replicas, req, nil, nil)
+	sealed, lost := w.c.replicate(w.ctx, b.replicas, b.min, req, nil, nil)
 	for _, f := range lost {
 		w.c.blame(w.ctx, b.id, f)
 	}
