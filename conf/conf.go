@@ -73,7 +73,7 @@ func (c *Config) Set(key, value, source string) error {
 // check parses every value that is set, so that getters cannot fail.
 func (c *Config) check() error {
 	var errs []error
-	for _, k := range keys {
+	for _, k := range c.known() {
 		if _, err := c.parse(k); err != nil {
 			errs = append(errs, err)
 		}
@@ -125,8 +125,10 @@ func (c *Config) String(key string) string { return c.get(key, KindString, KindA
 
 // Dial returns an address to connect to: where String says to listen on every
 // interface, that is this machine.
-func (c *Config) Dial(key string) string {
-	addr := c.get(key, KindAddress).(string)
+func (c *Config) Dial(key string) string { return dialled(c.get(key, KindAddress).(string)) }
+
+// dialled is addr with this machine for "every interface".
+func dialled(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return addr // empty: nobody listens

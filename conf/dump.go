@@ -19,10 +19,11 @@ type Setting struct {
 	Source string
 }
 
-// Dump lists every key of the table in order of name, secrets redacted.
+// Dump lists every key of the table, and those with suffixes that are set, in order of
+// name, secrets redacted.
 func (c *Config) Dump() []Setting {
 	list := make([]Setting, 0, len(keys))
-	for _, k := range keys {
+	for _, k := range c.known() {
 		raw, source := c.raw(k)
 		value, err := c.expand(raw)
 		if err != nil {

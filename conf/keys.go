@@ -14,12 +14,16 @@ type Key struct {
 	Aliases []string // older names that mean the same
 	Secret  bool     // never shown
 	Env     string   // an environment variable that sets it too; OZONE-SITE.XML_ goes before it
+
+	// Suffixes is how many words, each after a dot, make a key of one om out of this
+	// one: of its service, or of its service and its node. 0: there are no such keys.
+	Suffixes int
 }
 
 // Keys is the table of known keys in order of name.
 func Keys() []Key { return slices.Clone(keys) }
 
-// find looks a name or an older name up.
+// find looks a name or an older name up, with or without suffixes.
 func find(name string) (Key, bool) {
 	i, ok := slices.BinarySearchFunc(keys, name, func(k Key, n string) int { return strings.Compare(k.Name, n) })
 	if ok {
@@ -30,7 +34,45 @@ func find(name string) (Key, bool) {
 			return k, true
 		}
 	}
+	return findSuffixed(name)
+}
+
+// findSuffixed returns the key of the table that name is a suffixed form of, under
+// that name and with the suffixes.
+func findSuffixed(name string) (Key, bool) {
+	for _, k := range keys {
+		if k.Suffixes == 0 {
+			continue
+		}
+		for _, base := range append([]string{k.Name}, k.Aliases...) {
+			rest, ok := strings.CutPrefix(name, base+".")
+			words := strings.Split(rest, ".")
+			if !ok || len(words) != k.Suffixes || slices.Contains(words, "") {
+				continue
+			}
+			return k.suffixed(words...), true
+		}
+	}
 	return Key{}, false
+}
+
+// suffixed is k for one service, or for one om of it.
+func (k Key) suffixed(words ...string) Key {
+	k.Name = k.Name + "." + strings.Join(words, ".")
+	k.Aliases, k.Suffixes, k.Env = nil, 0, ""
+	return k
+}
+
+// known are the keys of the table and those with suffixes that are set, by name.
+func (c *Config) known() []Key {
+	all := slices.Clone(keys)
+	for name := range c.set {
+		if k, ok := findSuffixed(name); ok {
+			all = append(all, k)
+		}
+	}
+	slices.SortFunc(all, func(a, b Key) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // keys is sorted by name. Names, units and defaults are Ozone's where Ozone has
@@ -112,26 +154,32 @@ var keys = []Key{
 		Doc: "How often om goes over the buckets that have lifecycle rules; also whenever an om begins to lead."},
 	{Name: "ozone.metadata.dirs", Kind: KindString, Default: "",
 		Doc: "Directory for metadata where no more specific key is set. Required by om unless ozone.om.db.dirs is set."},
-	{Name: "ozone.om.address", Kind: KindAddress, Default: "0.0.0.0:9862",
-		Doc: "Where om serves its RPC, and where clients find it; 0.0.0.0 is localhost for a client."},
+	{Name: "ozone.om.address", Kind: KindAddress, Default: "0.0.0.0:9862", Suffixes: 2,
+		Doc: "Where om serves its RPC, and where clients find it; 0.0.0.0 is localhost for a client. With several oms: ozone.om.address.SERVICE.NODE."},
 	{Name: "ozone.om.block.deleting.grace", Kind: KindDuration, Default: "5m",
 		Doc: "How long the blocks of a deleted key are kept for readers under way."},
 	{Name: "ozone.om.db.dirs", Kind: KindString, Default: "",
 		Doc: "Directory of om's database and log; empty is om in ozone.metadata.dirs."},
-	{Name: "ozone.om.http-address", Kind: KindAddress, Default: "0.0.0.0:9874",
-		Doc: "Address of om's web, health and metrics pages."},
+	{Name: "ozone.om.http-address", Kind: KindAddress, Default: "0.0.0.0:9874", Suffixes: 2,
+		Doc: "Address of om's web, health and metrics pages; of one of several: ozone.om.http-address.SERVICE.NODE."},
+	{Name: "ozone.om.internal.service.id", Kind: KindString, Default: "",
+		Doc: "Which of ozone.om.service.ids this cluster is; needed only if that lists several."},
 	{Name: "ozone.om.node.id", Kind: KindString, Default: "om1",
-		Doc: "Name of this om among its peers; it must never change."},
+		Doc: "Name of this om among its peers, one of ozone.om.nodes.SERVICE; it must never change."},
+	{Name: "ozone.om.nodes", Kind: KindList, Default: "", Suffixes: 1,
+		Doc: "As ozone.om.nodes.SERVICE: the names of the oms of a service, such as om1,om2,om3."},
 	{Name: "ozone.om.open.mpu.cleanup.service.interval", Kind: KindDuration, Default: "24h",
 		Doc: "How often om looks for abandoned multipart uploads."},
 	{Name: "ozone.om.open.mpu.expire.threshold", Kind: KindDuration, Default: "30d",
 		Doc: "Age at which a multipart upload counts as abandoned."},
-	{Name: "ozone.om.ratis.port", Kind: KindInt, Default: "9872",
-		Doc: "Port of the raft traffic between oms."},
+	{Name: "ozone.om.ratis.port", Kind: KindInt, Default: "9872", Aliases: []string{"ozone.om.ratis-port"}, Suffixes: 2,
+		Doc: "Port of the raft traffic between oms; of one of them: ozone.om.ratis.port.SERVICE.NODE."},
 	{Name: "ozone.om.s3.secret.key", Kind: KindString, Default: "", Env: "OZONE_OM_S3_SECRET_KEY", Secret: true,
 		Doc: "Secure mode: the key that S3 secrets are encrypted with, 64 hex digits, instead of ozone.om.s3.secret.key.file."},
 	{Name: "ozone.om.s3.secret.key.file", Kind: KindString, Default: "", Env: "OZONE_OM_S3_SECRET_KEY_FILE",
 		Doc: "Secure mode: file with the key that S3 secrets are encrypted with, the same for every om; empty is secret.key in om's metadata directory, where the first secure start makes it."},
+	{Name: "ozone.om.service.ids", Kind: KindList, Default: "",
+		Doc: "Name of the service that several oms form; empty: one om, at ozone.om.address."},
 	{Name: "ozone.replication.min", Kind: KindInt, Default: "0",
 		Doc: "Replicas that a write must reach at the least; 0 is a majority of the replication."},
 	{Name: "ozone.s3g.bucket.recreate.conflict", Kind: KindBool, Default: "false",

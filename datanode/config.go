@@ -61,13 +61,15 @@ func FromConf(c *conf.Config) (Config, error) {
 	cfg.Address = net.JoinHostPort("0.0.0.0", strconv.Itoa(c.Int("hdds.container.ipc.port")))
 	cfg.HTTPAddress = c.String("hdds.datanode.http-address")
 	cfg.Hostname = c.String("hdds.datanode.hostname")
-	cfg.OMAddresses = []string{c.Dial("ozone.om.address")}
 	cfg.Heartbeat = c.Duration("hdds.heartbeat.interval")
 	cfg.FullReport = c.Duration("hdds.container.report.interval")
 	cfg.MinFree = c.Size("hdds.datanode.volume.min.free.space")
 	cfg.Pprof = c.Bool("hdds.profiler.endpoint.enabled")
 	cfg.ShowConf = c.WriteXML
 	var err error
+	if cfg.OMAddresses, err = c.OMAddresses(); err != nil {
+		return Config{}, err
+	}
 	if cfg.AdminKey, err = adminkey.Load(c); err != nil {
 		return Config{}, err
 	}

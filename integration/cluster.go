@@ -4,11 +4,13 @@
 package integration
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,18 +52,29 @@ type Options struct {
 	Bin       string // directory with the programs
 	Dir       string // data and logs; Start makes a temporary directory if it is empty
 	Datanodes int    // 0: three
+	OMs       int    // 0: one, without a service; else the oms of service "omservice"
+	Gateways  int    // 0: one
 	// Conf has configuration keys for all processes, over those that Start sets.
 	Conf map[string]string
 }
 
-// Cluster is one om, some datanodes and one gateway. Ports are chosen once, so a
-// process that is started again is found where it was.
+// Service is the name of the oms of a Cluster that has several.
+const Service = "omservice"
+
+// Cluster is oms, datanodes and gateways. Ports are chosen once, so a process that is
+// started again is found where it was.
 type Cluster struct {
-	OM        *Process
+	OMs       []*Process // named om1, om2, … where there are several, as their node ids
 	Datanodes []*Process
-	S3G       *Process
-	// OMAddress is om's rpc address, Endpoint the URL of the gateway.
+	S3Gs      []*Process
+	// OM and S3G are the first of each.
+	OM, S3G *Process
+	// OMAddress is the rpc address of the first om, Endpoint the URL of the first gateway.
 	OMAddress, Endpoint string
+	// OMAddresses and Endpoints are those of all, in order.
+	OMAddresses, Endpoints []string
+	// Settings are what every process is given with -D, for a client of the cluster.
+	Settings []string
 }
 
 // Start is Launch for a test: the processes are killed at its end; if it failed, the
@@ -115,39 +128,100 @@ func newCluster(o Options) (*Cluster, error) {
 	if o.Datanodes >= 3 {
 		replication = 3
 	}
-	ports, err := freePorts(4 + 2*o.Datanodes)
+	ports, err := freePorts(3*max(o.OMs, 1) + 2*max(o.Gateways, 1) + 2*o.Datanodes)
 	if err != nil {
 		return nil, err
 	}
-	addr := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
-	c := &Cluster{OMAddress: addr(0), Endpoint: "http://" + addr(2)}
-	shared := []string{
-		"ozone.om.address=" + c.OMAddress,
+	c := &Cluster{}
+	l := layout{o: o, ports: ports, shared: []string{
 		"ozone.server.default.replication=" + strconv.Itoa(replication),
 		"hdds.heartbeat.interval=500ms",
 		"hdds.datanode.hostname=127.0.0.1",
-	}
+	}}
+	l.placeOMs(c)
 	for k, v := range o.Conf {
-		shared = append(shared, k+"="+v)
+		l.shared = append(l.shared, k+"="+v)
 	}
-	process := func(name, program, http string, own ...string) *Process {
-		p := &Process{
-			Name: name, HTTP: http, log: filepath.Join(o.Dir, name+".log"),
-			path: filepath.Join(o.Bin, program),
-		}
-		for _, d := range append(append([]string{}, own...), shared...) {
-			p.args = append(p.args, "-D", d)
-		}
-		return p
+	c.Settings = l.shared
+	l.addOMs(c)
+	for i := range max(o.Gateways, 1) {
+		s3, web := l.port(), l.port()
+		c.Endpoints = append(c.Endpoints, "http://"+s3)
+		c.S3Gs = append(c.S3Gs, l.process(numbered("s3g", i, o.Gateways), "s3g", web,
+			"ozone.s3g.http-address="+s3, "ozone.s3g.webadmin.http-address="+web))
 	}
-	c.OM = process("om", "om", addr(1), "ozone.om.http-address="+addr(1), "ozone.om.db.dirs="+filepath.Join(o.Dir, "om"))
-	c.S3G = process("s3g", "s3g", addr(3), "ozone.s3g.http-address="+addr(2), "ozone.s3g.webadmin.http-address="+addr(3))
 	for i := range o.Datanodes {
 		name := fmt.Sprintf("datanode%d", i)
-		c.Datanodes = append(c.Datanodes, process(name, "datanode", addr(5+2*i), "hdds.datanode.dir="+filepath.Join(o.Dir, name),
-			"hdds.container.ipc.port="+strconv.Itoa(ports[4+2*i]), "hdds.datanode.http-address="+addr(5+2*i)))
+		data, web := l.port(), l.port()
+		_, port, _ := net.SplitHostPort(data) // made by port
+		c.Datanodes = append(c.Datanodes, l.process(name, "datanode", web, "hdds.datanode.dir="+filepath.Join(o.Dir, name),
+			"hdds.container.ipc.port="+port, "hdds.datanode.http-address="+web))
 	}
+	c.OM, c.S3G = c.OMs[0], c.S3Gs[0]
+	c.OMAddress, c.Endpoint = c.OMAddresses[0], c.Endpoints[0]
 	return c, nil
+}
+
+// numbered is name alone for one of its kind, with a number from 1 on for several.
+func numbered(name string, i, of int) string {
+	if of == 0 {
+		return name
+	}
+	return name + strconv.Itoa(i+1)
+}
+
+// layout gives out ports and makes processes.
+type layout struct {
+	o      Options
+	ports  []int
+	shared []string // settings of every process
+}
+
+// port is the next address on loopback.
+func (l *layout) port() string {
+	next := l.ports[0]
+	l.ports = l.ports[1:]
+	return "127.0.0.1:" + strconv.Itoa(next)
+}
+
+func (l *layout) process(name, program, http string, own ...string) *Process {
+	p := &Process{
+		Name: name, HTTP: http, log: filepath.Join(l.o.Dir, name+".log"),
+		path: filepath.Join(l.o.Bin, program),
+	}
+	for _, d := range append(append([]string{}, own...), l.shared...) {
+		p.args = append(p.args, "-D", d)
+	}
+	return p
+}
+
+// placeOMs decides where the oms are and tells everybody.
+func (l *layout) placeOMs(c *Cluster) {
+	if l.o.OMs == 0 {
+		c.OMAddresses = []string{l.port()}
+		l.shared = append(l.shared, "ozone.om.address="+c.OMAddresses[0])
+		return
+	}
+	var ids []string
+	for i := range l.o.OMs {
+		id := numbered("om", i, l.o.OMs)
+		rpc, raft := l.port(), l.port()
+		_, port, _ := net.SplitHostPort(raft) // made by port
+		ids, c.OMAddresses = append(ids, id), append(c.OMAddresses, rpc)
+		l.shared = append(l.shared, "ozone.om.address."+Service+"."+id+"="+rpc, "ozone.om.ratis.port."+Service+"."+id+"="+port)
+	}
+	l.shared = append(l.shared, "ozone.om.service.ids="+Service, "ozone.om.nodes."+Service+"="+strings.Join(ids, ","))
+}
+
+func (l *layout) addOMs(c *Cluster) {
+	for i := range max(l.o.OMs, 1) {
+		name, web := numbered("om", i, l.o.OMs), l.port()
+		own := []string{"ozone.om.http-address=" + web, "ozone.om.db.dirs=" + filepath.Join(l.o.Dir, name)}
+		if l.o.OMs > 0 {
+			own = append(own, "ozone.om.node.id="+name)
+		}
+		c.OMs = append(c.OMs, l.process(name, "om", web, own...))
+	}
 }
 
 // Kill ends every process as a crash would.
@@ -157,9 +231,53 @@ func (c *Cluster) Kill() {
 	}
 }
 
-// All are the processes in the order they start: om, datanodes, gateway.
+// All are the processes in the order they start: oms, datanodes, gateways.
 func (c *Cluster) All() []*Process {
-	return append(append([]*Process{c.OM}, c.Datanodes...), c.S3G)
+	return slices.Concat(c.OMs, c.Datanodes, c.S3Gs)
+}
+
+// Leader is the index in OMs of the om that leads, by the metrics of those that run and
+// answer. A frozen or a cut off leader may not know yet that it is none any more: of two
+// that say so the one of the higher term counts.
+func (c *Cluster) Leader(ctx context.Context) (int, error) {
+	best, bestTerm := -1, -1.0
+	var last error
+	for i, p := range c.OMs {
+		if !p.Running() {
+			continue
+		}
+		m, err := p.Metrics(ctx, "ozone_om_leader", "ozone_om_raft_term")
+		if err != nil {
+			last = err
+			continue
+		}
+		if m["ozone_om_leader"] == 1 && m["ozone_om_raft_term"] > bestTerm {
+			best, bestTerm = i, m["ozone_om_raft_term"]
+		}
+	}
+	if best < 0 {
+		return 0, fmt.Errorf("no om leads (%v)", last)
+	}
+	return best, nil
+}
+
+// WaitLeader is Leader, once there is one.
+func (c *Cluster) WaitLeader(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	retry := time.NewTicker(20 * time.Millisecond) // other processes: nothing to wait on but their answers
+	defer retry.Stop()
+	for {
+		i, err := c.Leader(ctx)
+		if err == nil {
+			return i, nil
+		}
+		select {
+		case <-ctx.Done():
+			return 0, err
+		case <-retry.C:
+		}
+	}
 }
 
 // WaitReady waits until every process says that it is ready.
@@ -176,7 +294,7 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 
 // Process is one program of a cluster. Its methods are for one goroutine.
 type Process struct {
-	Name string // "om", "datanode0", "s3g"
+	Name string // "om" or "om1", "datanode0", "s3g" or "s3g1"
 	HTTP string // address of /readyz and /metrics
 	// Env is added to the environment when the process starts, such as
 	// "MINI_OZONE_FAILPOINTS=om/before-apply=kill".
@@ -277,6 +395,36 @@ func (p *Process) waitReady(ctx context.Context) error {
 		case <-retry.C:
 		}
 	}
+}
+
+// metricsTimeout bounds how long a process, perhaps a frozen one, may take to show
+// its metrics.
+const metricsTimeout = 2 * time.Second
+
+// Metrics are the values of the named series without labels on /metrics.
+func (p *Process) Metrics(ctx context.Context, names ...string) (map[string]float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, metricsTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.HTTP+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	out := map[string]float64{}
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if slices.Contains(names, name) {
+			if out[name], err = strconv.ParseFloat(value, 64); err != nil {
+				return nil, fmt.Errorf("%s: metric %s: %w", p.Name, name, err)
+			}
+		}
+	}
+	return out, lines.Err()
 }
 
 // Tail is the last n bytes of the log.

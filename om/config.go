@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/conf"
@@ -23,8 +22,10 @@ type Config struct {
 	HTTPAddress string // web page, metrics, health
 
 	// Peers are all oms of the group, this one included; none: this om alone.
-	Peers      []raftnode.Peer
-	Bootstrap  bool   // see raftnode.Config.Bootstrap; an om alone always does
+	Peers []raftnode.Peer
+	// Bootstrap begins a group in an empty directory without asking the peers, for
+	// tests; an om alone always does. See beginning.
+	Bootstrap  bool
 	RaftListen string // bind address for the peers
 
 	Replication int // replicas of a block where a bucket says nothing: 1 or 3
@@ -143,9 +144,9 @@ func FromConf(k *conf.Config) (Config, error) {
 	if base := k.String("ozone.metadata.dirs"); c.Dir == "" && base != "" {
 		c.Dir = filepath.Join(base, "om")
 	}
-	c.Address = k.String("ozone.om.address")
-	c.HTTPAddress = k.String("ozone.om.http-address")
-	c.RaftListen = net.JoinHostPort("0.0.0.0", strconv.Itoa(k.Int("ozone.om.ratis.port")))
+	if err := c.addressesFrom(k); err != nil {
+		return c, fmt.Errorf("om: %w", err)
+	}
 	c.Replication = k.Int("ozone.server.default.replication")
 	c.MinReplicas = k.Int("ozone.replication.min")
 	c.BlockSize = uint64(k.Size("ozone.scm.block.size"))
@@ -172,6 +173,38 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.Pprof = k.Bool("hdds.profiler.endpoint.enabled")
 	c.Conf = k.WriteXML
 	return c, c.Validate()
+}
+
+// addressesFrom reads who the oms are and where this one listens.
+func (c *Config) addressesFrom(k *conf.Config) error {
+	own, all, err := k.OwnOM()
+	if err != nil {
+		return err
+	}
+	httpKey, err := k.OMHTTPKey()
+	if err != nil {
+		return err
+	}
+	c.HTTPAddress = k.String(httpKey)
+	if own.Raft == "" { // no service: alone
+		c.Address = k.String("ozone.om.address")
+		return nil
+	}
+	for _, o := range all {
+		c.Peers = append(c.Peers, raftnode.Peer{ID: o.ID, RaftAddress: o.Raft, RPCAddress: o.Address})
+	}
+	c.Address, c.RaftListen = bindAddress(own.Address), bindAddress(own.Raft)
+	return nil
+}
+
+// bindAddress is where to listen for what others dial: at the very address if it is one;
+// everywhere if it is a name, which on this machine may not be known, or not yet.
+func bindAddress(dialled string) string {
+	host, port, err := net.SplitHostPort(dialled)
+	if err != nil || net.ParseIP(host) != nil {
+		return dialled
+	}
+	return net.JoinHostPort("0.0.0.0", port)
 }
 
 // minReplicas of a write at a replication factor.

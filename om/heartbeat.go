@@ -28,6 +28,9 @@ func (s *Server) Heartbeat(ctx context.Context, hb *dnpb.Heartbeat) (*dnpb.Heart
 		ctx, cancel = context.WithTimeout(ctx, requestTimeout)
 		defer cancel()
 	}
+	if !s.isOpen() {
+		return nil, ozerr.New(ozerr.Unavailable, "%s is not ready: %s", s.cfg.ID, s.whyEarly())
+	}
 	hb = proto.CloneOf(hb) // it is kept
 	if _, leads := s.node.Leading(); !leads {
 		return s.followerHeartbeat(hb)

@@ -34,7 +34,7 @@ type opMetrics struct {
 	latency prometheus.Observer
 }
 
-func newMetrics(s *Server) *metrics {
+func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -55,7 +55,6 @@ func newMetrics(s *Server) *metrics {
 	}
 	m.registry.MustRegister(m.requests, m.latency, m.badReplicas, m.lifecycle,
 		m.eventsDelivered, m.eventFailures, m.eventsDropped, m.eventsWaiting)
-	m.gauges(s)
 	return m
 }
 
@@ -63,7 +62,7 @@ func byTarget(name, help string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ozone_om_" + name, Help: help}, []string{"target"})
 }
 
-// gauges are read when somebody asks.
+// gauges are read when somebody asks; they need the node.
 func (m *metrics) gauges(s *Server) {
 	gauge := func(name, help string, labels prometheus.Labels, f func() float64) {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{

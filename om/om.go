@@ -40,6 +40,12 @@ type Server struct {
 	sealer   sealer              // of S3 secrets; secure mode
 	admin    []byte              // the admin key; nil in open mode
 
+	peers    *peers                 // nil: none
+	nodeOpen chan struct{}          // closed when node is there; before, an om with peers only says so
+	asking   atomic.Bool            // the directory is empty and no part in a group is taken yet
+	early    atomic.Pointer[string] // why node is not there
+	failed   chan error             // what ends this om; see Failed
+
 	building chan struct{} // semaphore of one: a tenure is being built
 	tenured  atomic.Pointer[tenure]
 
@@ -54,13 +60,14 @@ type Server struct {
 	closed  error
 }
 
-// Open opens the state in cfg.Dir, starts the listeners and the background work.
-// An om alone serves when Open returns; one of several may have no leader yet.
+// Open starts the listeners, opens the state in cfg.Dir and starts the background work.
+// An om alone serves when Open returns. One of several may still look for its peers:
+// Ready says so, and Failed if nothing comes of it.
 func Open(cfg Config, log zerolog.Logger) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: log, building: make(chan struct{}, 1)}
+	s := &Server{cfg: cfg, log: log, building: make(chan struct{}, 1), nodeOpen: make(chan struct{}), failed: make(chan error, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.view = placement.NewView(cfg.Placement, cfg.Now)
 	if err := s.open(); err != nil {
@@ -70,41 +77,90 @@ func Open(cfg Config, log zerolog.Logger) (*Server, error) {
 }
 
 func (s *Server) open() (err error) {
+	s.setEarly("starting")
 	if err := s.openKeys(); err != nil {
 		return err
 	}
 	if s.couriers, err = newCouriers(s); err != nil {
 		return fmt.Errorf("om: %w", err)
 	}
-	// Listen first: it tells the addresses that others are to be told.
+	// Listen first: it tells the addresses that others are to be told, and peers ask.
 	if s.rpcL, err = listen(s.cfg.Address); err != nil {
 		return fmt.Errorf("om rpc: %w", err)
 	}
 	if s.httpL, err = listen(s.cfg.HTTPAddress); err != nil {
 		return fmt.Errorf("om http: %w", err)
 	}
+	s.metrics = newMetrics()
+	if len(s.cfg.Peers) > 1 {
+		s.peers = newPeers(s.cfg.Peers, s.cfg.ID, s.admin)
+	}
+	if len(s.cfg.Peers) <= 1 || s.cfg.Bootstrap {
+		if err := s.openAlone(); err != nil {
+			return err
+		}
+		s.serve()
+		return nil
+	}
+	s.serve()
+	s.wg.Go(func() {
+		if err := s.openNode(); err != nil && s.ctx.Err() == nil {
+			s.failed <- err
+		}
+	})
+	return nil
+}
+
+// openAlone opens the state without asking anybody, and waits for an om alone to lead.
+func (s *Server) openAlone() error {
+	if err := s.openNode(); err != nil || len(s.cfg.Peers) > 1 {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
+	defer cancel()
+	if err := s.node.WaitLeader(ctx); err != nil {
+		return fmt.Errorf("om: no leadership: %w", err)
+	}
+	if _, err := s.tenure(ctx); err != nil {
+		return fmt.Errorf("om: first term: %w", err)
+	}
+	return nil
+}
+
+// openNode opens the state and starts what works on it.
+func (s *Server) openNode() (err error) {
 	if s.node, err = raftnode.Open(s.raftConfig()); err != nil {
 		return err
 	}
-	s.metrics = newMetrics(s)
-	if len(s.cfg.Peers) <= 1 {
-		ctx, cancel := context.WithTimeout(s.ctx, openTimeout)
-		defer cancel()
-		if err := s.node.WaitLeader(ctx); err != nil {
-			return fmt.Errorf("om: no leadership: %w", err)
-		}
-		if _, err := s.tenure(ctx); err != nil {
-			return fmt.Errorf("om: first term: %w", err)
-		}
-	}
-	s.serve()
+	s.metrics.gauges(s)
+	close(s.nodeOpen)
 	s.wg.Go(s.duties)
 	s.startCouriers()
 	if s.cfg.Lifecycle {
 		s.wg.Go(s.lifecycleRounds)
 	}
+	if s.peers != nil {
+		s.wg.Go(s.watchMembership)
+	}
 	return nil
 }
+
+// isOpen tells whether node is there.
+func (s *Server) isOpen() bool {
+	select {
+	case <-s.nodeOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Server) setEarly(why string) { s.early.Store(&why) }
+
+func (s *Server) whyEarly() string { return *s.early.Load() }
+
+// Failed sends what this om cannot go on after; the process must end.
+func (s *Server) Failed() <-chan error { return s.failed }
 
 func listen(addr string) (net.Listener, error) {
 	if addr == "" {
@@ -117,8 +173,11 @@ func (s *Server) raftConfig() raftnode.Config {
 	rc := s.cfg.Raft
 	rc.ID, rc.Dir, rc.Listen, rc.Log = s.cfg.ID, s.cfg.Dir, s.cfg.RaftListen, s.log
 	rc.Peers, rc.Bootstrap, rc.Key = s.cfg.Peers, s.cfg.Bootstrap, s.admin
+	if !rc.Bootstrap {
+		rc.Begin = s.beginning
+	}
 	if len(rc.Peers) <= 1 {
-		rc.Bootstrap = true
+		rc.Bootstrap, rc.Begin = true, nil
 	}
 	if len(rc.Peers) == 0 {
 		// No address: a client of an om alone needs no hint, and what a wildcard
@@ -187,6 +246,9 @@ func (s *Server) Close() error {
 		}
 		s.cancel()
 		s.wg.Wait()
+		if s.peers != nil {
+			errs = append(errs, s.peers.close())
+		}
 		if s.node != nil {
 			errs = append(errs, s.node.Close())
 		}
@@ -197,6 +259,9 @@ func (s *Server) Close() error {
 
 // Ready returns nil when requests can be answered, here or by a known leader.
 func (s *Server) Ready() error {
+	if !s.isOpen() {
+		return errors.New(s.whyEarly())
+	}
 	if _, ok := s.node.Leading(); ok || len(s.cfg.Peers) > 1 && s.node.Leader() != "" {
 		return nil
 	}

@@ -40,6 +40,9 @@ func (s *Server) Submit(ctx context.Context, req *ompb.Request) (*ompb.Response,
 }
 
 func (s *Server) dispatch(ctx context.Context, req *ompb.Request) (*ompb.Response, error) {
+	if !s.isOpen() {
+		return s.answerEarly(req)
+	}
 	switch op := req.Op.(type) {
 	case nil:
 		return nil, ozerr.New(ozerr.InvalidRequest, "a request without an operation (or one this om does not know)")
@@ -49,6 +52,12 @@ func (s *Server) dispatch(ctx context.Context, req *ompb.Request) (*ompb.Respons
 		return s.reportBadReplica(ctx, op.ReportBadReplica)
 	case *ompb.Request_GetRoles:
 		return s.roles()
+	case *ompb.Request_GetGroup:
+		return s.group()
+	case *ompb.Request_JoinGroup:
+		return s.joinGroup(ctx, op.JoinGroup)
+	case *ompb.Request_ChangeGroup:
+		return s.changeGroup(ctx, op.ChangeGroup)
 	case *ompb.Request_GetSecret:
 		return s.secret(ctx, req)
 	case *ompb.Request_SetUser:
@@ -121,7 +130,7 @@ func (s *Server) roles() (*ompb.Response, error) {
 		return nil, err
 	}
 	for _, r := range s.members() {
-		list.Roles = append(list.Roles, &ompb.Role{Id: r.ID, Address: r.RPCAddress, Role: roleName(r)})
+		list.Roles = append(list.Roles, roleOf(r))
 	}
 	return &ompb.Response{Result: &ompb.Response_Roles{Roles: list}}, nil
 }

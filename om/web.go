@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"errors"
 	"html/template"
 	"net/http"
 	"strings"
@@ -101,6 +102,9 @@ func (s *Server) security() string {
 }
 
 func (s *Server) page() (*page, error) {
+	if !s.isOpen() {
+		return nil, errors.New(s.whyEarly())
+	}
 	_, leading := s.node.Leading()
 	p := &page{ID: s.cfg.ID, Leading: leading, Stats: s.node.Stats(), Security: s.security(),
 		At: time.Now().UTC().Format(time.RFC3339)}

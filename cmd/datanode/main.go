@@ -71,7 +71,7 @@ func (n *node) open(c *conf.Config, log zerolog.Logger) (err error) {
 		return err
 	}
 	network := rpc.ClientOptions{Key: cfg.AdminKey}
-	if n.oms, err = omclient.New([]string{c.Dial("ozone.om.address")}, omclient.Options{RPC: network}); err != nil {
+	if n.oms, err = omclient.New(cfg.OMAddresses, omclient.Options{RPC: network}); err != nil {
 		return err
 	}
 	var oms []datanode.OM

@@ -14,10 +14,10 @@ import (
 
 func main() {
 	os.Exit(daemon.Program{
-		Name:    "om",
-		About:   "the metadata server: names, keys, containers and the register of datanodes",
-		HTTPKey: "ozone.om.http-address",
-		Open:    open,
+		Name:      "om",
+		About:     "the metadata server: names, keys, containers and the register of datanodes",
+		HTTPKeyOf: (*conf.Config).OMHTTPKey,
+		Open:      open,
 	}.Main())
 }
 

@@ -30,8 +30,17 @@ func (s *session) config() (*conf.Config, error) {
 	return c, nil
 }
 
-// omAddresses are the oms to ask: --om, or the host of a URI, or the configured.
+// omAddresses are the oms to ask: --om, or the host of a URI unless it is the name of
+// the configured service, or the configured.
 func (s *session) omAddresses(c *conf.Config, host string) ([]string, error) {
+	service, err := c.Service()
+	if err != nil {
+		return nil, ozerr.Wrap(ozerr.InvalidArgument, err, "configuration")
+	}
+	if s.om == "" && service != "" && (host == "" || host == service) {
+		oms, err := c.OMAddresses()
+		return oms, ozerr.Wrap(ozerr.InvalidArgument, err, "configuration")
+	}
 	configured := c.Dial(keyOMAddress)
 	_, port, err := net.SplitHostPort(configured)
 	if err != nil {

@@ -50,7 +50,11 @@ func open(_ context.Context, c *conf.Config, log zerolog.Logger) (daemon.Service
 		return nil, err
 	}
 	network := rpc.ClientOptions{Key: admin}
-	om, err := omclient.New([]string{c.Dial("ozone.om.address")}, omclient.Options{RPC: network})
+	oms, err := c.OMAddresses()
+	if err != nil {
+		return nil, err
+	}
+	om, err := omclient.New(oms, omclient.Options{RPC: network})
 	if err != nil {
 		return nil, err
 	}

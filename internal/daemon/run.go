@@ -51,6 +51,8 @@ type Program struct {
 	About string
 	// HTTPKey is the configuration key of the address that serves /readyz.
 	HTTPKey string
+	// HTTPKeyOf finds that key where it depends on the configuration; nil: HTTPKey.
+	HTTPKeyOf func(*conf.Config) (string, error)
 	// Open starts the server. It returns once the listeners are up; being ready may
 	// come later and shows in /readyz. ctx ends when the process is told to stop.
 	Open func(ctx context.Context, c *conf.Config, log zerolog.Logger) (Service, error)
@@ -79,7 +81,7 @@ func (p Program) Run(ctx context.Context, args, environ []string, out, errout io
 		return ExitFailure
 	}
 	if opts.health {
-		if err := Probe(ctx, c.Dial(p.HTTPKey)); err != nil {
+		if err := p.probe(ctx, c); err != nil {
 			fmt.Fprintln(errout, err)
 			return exitUnhealthy
 		}
@@ -100,6 +102,18 @@ func (p Program) Run(ctx context.Context, args, environ []string, out, errout io
 	}
 	log.Info().Msg("stopped")
 	return ExitOK
+}
+
+// probe asks the running server whether it is ready.
+func (p Program) probe(ctx context.Context, c *conf.Config) error {
+	key := p.HTTPKey
+	if p.HTTPKeyOf != nil {
+		var err error
+		if key, err = p.HTTPKeyOf(c); err != nil {
+			return err
+		}
+	}
+	return Probe(ctx, c.Dial(key))
 }
 
 // serve opens the server, waits for its end and closes it.

@@ -175,6 +175,8 @@ func (c *Cluster) makeTemporary() error {
 func (c *Cluster) startOM() error {
 	settings, err := c.settings(map[string]string{
 		"ozone.om.db.dirs":                 filepath.Join(c.opts.DataDir, "om"),
+		"ozone.om.service.ids":             "", // one om, whatever a file for real machines says
+		"ozone.om.internal.service.id":     "",
 		"ozone.om.address":                 net.JoinHostPort(c.opts.Host, strconv.Itoa(c.opts.OMPort)),
 		"ozone.server.default.replication": strconv.Itoa(c.opts.Replication),
 	}, map[string]string{

@@ -26,6 +26,10 @@ type Config struct {
 	// A wiped node of a living cluster must be started without it: it waits for
 	// the leader's log or snapshot.
 	Bootstrap bool
+	// Begin is called by Open when the directory is empty, before the node can be
+	// reached by its peers, and says what Bootstrap shall be. It returns when the node
+	// may take part: false after the group has taken it in (Admit). nil: as Bootstrap says.
+	Begin func() (bootstrap bool, err error)
 
 	// Transport reaches the peers; nil: in memory for a single voter, TCP on
 	// Listen else. The node closes it.

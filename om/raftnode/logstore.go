@@ -47,6 +47,9 @@ func openLogStore(dir string, segment int, fatal func(error)) (*logStore, error)
 
 func (s *logStore) close() error { return errors.Join(s.wal.Close(), s.meta.Close()) }
 
+// term is the newest that raft has noted, 0 in a log that was never used.
+func (s *logStore) term() (uint64, error) { return s.wal.GetUint64([]byte("CurrentTerm")) }
+
 // stalled is how long the write in progress has taken.
 func (s *logStore) stalled(now time.Time) time.Duration {
 	if t := s.writing.Load(); t != 0 {

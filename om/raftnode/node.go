@@ -51,6 +51,7 @@ type Node struct {
 	trans raft.Transport
 	raft  *raft.Raft
 
+	changing chan struct{} // semaphore of one: the membership is being changed
 	notify   chan bool
 	reign    reign
 	gate     readGate
@@ -73,7 +74,7 @@ func Open(cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, log: cfg.Log, notify: make(chan bool, 16)}
+	n := &Node{cfg: cfg, log: cfg.Log, notify: make(chan bool, 16), changing: make(chan struct{}, 1)}
 	n.reign.changed = make(chan struct{})
 	n.gate.wake = make(chan struct{}, 1)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -117,6 +118,19 @@ func (n *Node) open() (err error) {
 	if err := n.snaps.check(n.fsm.applied.get()); err != nil {
 		return err
 	}
+	m, err := n.remembered()
+	if err != nil {
+		return err
+	}
+	if err := m.whole(); err != nil {
+		return err
+	}
+	if m.empty() && n.cfg.Begin != nil {
+		if n.cfg.Bootstrap, err = n.cfg.Begin(); err != nil {
+			return err
+		}
+	}
+	// Not before: nobody may get a vote out of a node that has no part in the group.
 	if n.trans, err = openTransport(&n.cfg); err != nil {
 		return err
 	}

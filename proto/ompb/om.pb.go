@@ -87,6 +87,7 @@ const (
 	ChangeGroup_NONE     ChangeGroup_Action = 0
 	ChangeGroup_TRANSFER ChangeGroup_Action = 1 // leadership to `id`, or to the best follower
 	ChangeGroup_REMOVE   ChangeGroup_Action = 2 // take `id` out of the group
+	ChangeGroup_PROMOTE  ChangeGroup_Action = 3 // the learner `id` asks to become a voter, having applied `applied`
 )
 
 // Enum value maps for ChangeGroup_Action.
@@ -95,11 +96,13 @@ var (
 		0: "NONE",
 		1: "TRANSFER",
 		2: "REMOVE",
+		3: "PROMOTE",
 	}
 	ChangeGroup_Action_value = map[string]int32{
 		"NONE":     0,
 		"TRANSFER": 1,
 		"REMOVE":   2,
+		"PROMOTE":  3,
 	}
 )
 
@@ -8544,6 +8547,7 @@ type ChangeGroup struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Action        ChangeGroup_Action     `protobuf:"varint,1,opt,name=action,proto3,enum=ozone.om.ChangeGroup_Action" json:"action,omitempty"`
 	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Applied       uint64                 `protobuf:"varint,3,opt,name=applied,proto3" json:"applied,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8590,6 +8594,13 @@ func (x *ChangeGroup) GetId() string {
 		return x.Id
 	}
 	return ""
+}
+
+func (x *ChangeGroup) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
 }
 
 type GetRoles struct {
@@ -8684,7 +8695,8 @@ type Role struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
-	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"` // LEADER, FOLLOWER, LEARNER
+	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"` // LEADER, FOLLOWER, LEARNER; in GetGroup's answer of an empty om ""
+	RaftAddress   string                 `protobuf:"bytes,4,opt,name=raft_address,json=raftAddress,proto3" json:"raft_address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8736,6 +8748,13 @@ func (x *Role) GetAddress() string {
 func (x *Role) GetRole() string {
 	if x != nil {
 		return x.Role
+	}
+	return ""
+}
+
+func (x *Role) GetRaftAddress() string {
+	if x != nil {
+		return x.RaftAddress
 	}
 	return ""
 }
@@ -11019,25 +11038,28 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fraft_address\x18\x02 \x01(\tR\vraftAddress\x12\x1f\n" +
 	"\vrpc_address\x18\x03 \x01(\tR\n" +
-	"rpcAddress\"\x81\x01\n" +
+	"rpcAddress\"\xa8\x01\n" +
 	"\vChangeGroup\x124\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x1c.ozone.om.ChangeGroup.ActionR\x06action\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02id\",\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
+	"\aapplied\x18\x03 \x01(\x04R\aapplied\"9\n" +
 	"\x06Action\x12\b\n" +
 	"\x04NONE\x10\x00\x12\f\n" +
 	"\bTRANSFER\x10\x01\x12\n" +
 	"\n" +
-	"\x06REMOVE\x10\x02\"\n" +
+	"\x06REMOVE\x10\x02\x12\v\n" +
+	"\aPROMOTE\x10\x03\"\n" +
 	"\n" +
 	"\bGetRoles\"O\n" +
 	"\bRoleList\x12$\n" +
 	"\x05roles\x18\x01 \x03(\v2\x0e.ozone.om.RoleR\x05roles\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x02 \x01(\tR\tclusterId\"D\n" +
+	"cluster_id\x18\x02 \x01(\tR\tclusterId\"g\n" +
 	"\x04Role\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
-	"\x04role\x18\x03 \x01(\tR\x04role\"6\n" +
+	"\x04role\x18\x03 \x01(\tR\x04role\x12!\n" +
+	"\fraft_address\x18\x04 \x01(\tR\vraftAddress\"6\n" +
 	"\n" +
 	"ReserveIDs\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +

@@ -1,0 +1,150 @@
+package om
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/internal/rpc"
+	"github.com/mini-ozone/mini-ozone/om/raftnode"
+	"github.com/mini-ozone/mini-ozone/proto/ompb"
+)
+
+// peers are the other oms, to be asked about the group. Nothing else goes from om to om
+// beside raft's own traffic.
+type peers struct {
+	clients map[string]*rpc.Client // by id
+}
+
+func newPeers(all []raftnode.Peer, self string, key []byte) *peers {
+	p := &peers{clients: map[string]*rpc.Client{}}
+	for _, o := range all {
+		if o.ID != self {
+			p.clients[o.ID] = rpc.NewClient(o.RPCAddress, rpc.ClientOptions{Conns: 1, Key: key})
+		}
+	}
+	return p
+}
+
+// ask sends one request to one om, once.
+func (p *peers) ask(ctx context.Context, id string, req *ompb.Request) (*ompb.Response, error) {
+	c := p.clients[id]
+	if c == nil {
+		return nil, ozerr.New(ozerr.InvalidArgument, "%s is not among the configured oms", id)
+	}
+	var resp ompb.Response
+	if err := c.Call(ctx, "om.Submit", req, &resp); err != nil {
+		return nil, err
+	}
+	return &resp, ozerr.FromProto(resp.Error)
+}
+
+func (p *peers) close() error {
+	var errs []error
+	for _, c := range p.clients {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// group answers GetGroup.
+func (s *Server) group() (*ompb.Response, error) {
+	g, err := s.node.Group()
+	if err != nil {
+		return nil, ozerr.Wrap(ozerr.Unavailable, err, "read what is known of the group")
+	}
+	id, err := s.clusterID()
+	if err != nil {
+		return nil, err
+	}
+	info := &ompb.GroupInfo{Id: s.cfg.ID, ClusterId: id, Fresh: g.Fresh && id == "", Leader: g.Leader, Term: g.Term, Applied: g.Applied}
+	for _, r := range g.Members {
+		info.Members = append(info.Members, roleOf(r))
+	}
+	return &ompb.Response{Result: &ompb.Response_Group{Group: info}}, nil
+}
+
+func roleOf(r raftnode.Role) *ompb.Role {
+	return &ompb.Role{Id: r.ID, Address: r.RPCAddress, Role: roleName(r), RaftAddress: r.RaftAddress}
+}
+
+// joinGroup takes in an om that says its directory is empty.
+func (s *Server) joinGroup(ctx context.Context, op *ompb.JoinGroup) (*ompb.Response, error) {
+	p := raftnode.Peer{ID: op.Id, RaftAddress: op.RaftAddress, RPCAddress: op.RpcAddress}
+	if err := s.node.Admit(ctx, p); err != nil {
+		return nil, err
+	}
+	s.log.Warn().Str("om", op.Id).Str("raft", op.RaftAddress).Msg("an om without state joined as a learner")
+	return s.group()
+}
+
+// changeGroup does what an administrator asks, and promotes learners.
+func (s *Server) changeGroup(ctx context.Context, op *ompb.ChangeGroup) (*ompb.Response, error) {
+	var err error
+	switch op.Action {
+	case ompb.ChangeGroup_TRANSFER:
+		err = s.node.Transfer(ctx, op.Id)
+	case ompb.ChangeGroup_REMOVE:
+		err = s.node.Remove(ctx, op.Id)
+	case ompb.ChangeGroup_PROMOTE:
+		err = s.node.Promote(ctx, op.Id, op.Applied)
+	default:
+		err = ozerr.New(ozerr.InvalidRequest, "no such change of the group: %d", op.Action)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.log.Warn().Stringer("change", op.Action).Str("om", op.Id).Msg("the group of oms was changed")
+	return s.group()
+}
+
+const (
+	memberTick     = 500 * time.Millisecond
+	promoteTimeout = 10 * time.Second
+)
+
+// watchMembership has a learner ask for its vote once it has caught up.
+func (s *Server) watchMembership() {
+	tick := time.NewTicker(memberTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-s.ctx.Done():
+			return
+		}
+		if !s.learns() {
+			continue
+		}
+		if err := s.askForVote(); err != nil && s.ctx.Err() == nil {
+			s.log.Info().Err(err).Msg("still a learner")
+		}
+	}
+}
+
+// learns tells whether this om is in the group without a vote.
+func (s *Server) learns() bool {
+	for _, r := range s.node.Roles() {
+		if r.ID == s.cfg.ID {
+			return !r.Voter
+		}
+	}
+	return false
+}
+
+// askForVote compares with the leader and asks it when nothing is missing here.
+func (s *Server) askForVote() error {
+	ctx, cancel := context.WithTimeout(s.ctx, promoteTimeout)
+	defer cancel()
+	g, err := s.node.Group()
+	if err != nil || g.Leader == "" {
+		return err
+	}
+	_, err = s.peers.ask(ctx, g.Leader, &ompb.Request{Op: &ompb.Request_ChangeGroup{ChangeGroup: &ompb.ChangeGroup{
+		Action: ompb.ChangeGroup_PROMOTE, Id: s.cfg.ID, Applied: g.Applied}}})
+	if err == nil {
+		s.log.Info().Uint64("applied", g.Applied).Msg("caught up: this om is a voter")
+	}
+	return err
+}
