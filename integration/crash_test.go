@@ -364,10 +364,14 @@ func (s *plainS3) eventually(ctx context.Context, do func() (int, error)) error 
 	}
 }
 
-func (s *plainS3) do(method, path string, body []byte) (status int, answer []byte, header http.Header, err error) {
+// do sends a request; more headers come as names and values in turn.
+func (s *plainS3) do(method, path string, body []byte, headers ...string) (status int, answer []byte, header http.Header, err error) {
 	req, err := http.NewRequest(method, s.endpoint+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, nil, err
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	resp, err := s.http.Do(req)
 	if err != nil {

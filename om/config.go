@@ -128,6 +128,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("om: hdds.container.close.threshold %g must be in (0, 1]", c.CloseThreshold)
 	case c.EventTimeout <= 0 || c.EventBacklog <= 0:
 		return errors.New("om: mini.om.notification.timeout and mini.om.notification.backlog must be positive")
+	case c.Raft.SegmentBytes < 64<<10 || c.Raft.MemTableSize < 1<<20 || c.Raft.MarkerPeriod <= 0 || int64(c.Raft.MarkerEntries) <= 0:
+		return errors.New("om: ozone.om.ratis.segment.size must be 64KB at least, mini.om.table.memtable.size 1MB, " +
+			"ozone.om.ratis.snapshot.auto.trigger.threshold and mini.om.marker.period positive")
 	case c.LifecycleInterval <= 0 || c.LifecycleDay < 0:
 		return errors.New("om: ozone.lifecycle.service.interval must be positive")
 	case c.LeaseTTL <= 0 || c.DutyInterval <= 0 || c.UploadInterval <= 0 || c.UploadExpiry <= 0 || c.DeleteInterval <= 0 || c.DeleteLimit <= 0 || c.DeleteGrace < 0:
@@ -171,6 +174,10 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.EventBacklog = k.Int("mini.om.notification.backlog")
 	c.Region = k.String("mini.s3g.region")
 	c.Pprof = k.Bool("hdds.profiler.endpoint.enabled")
+	c.Raft.SegmentBytes = int(k.Size("ozone.om.ratis.segment.size"))
+	c.Raft.MarkerEntries = uint64(k.Int("ozone.om.ratis.snapshot.auto.trigger.threshold"))
+	c.Raft.MarkerPeriod = k.Duration("mini.om.marker.period")
+	c.Raft.MemTableSize = k.Size("mini.om.table.memtable.size")
 	c.Conf = k.WriteXML
 	return c, c.Validate()
 }
