@@ -145,7 +145,7 @@ var keys = []Key{
 	{Name: "mini.stop.timeout", Kind: KindDuration, Default: "20s",
 		Doc: "How long a server that was told to stop may take before it ends anyway."},
 	{Name: "ozone.admin.key.file", Kind: KindString, Default: "", Env: "OZONE_ADMIN_KEY_FILE",
-		Doc: "Secure mode: file with the key by which servers and administrators prove themselves; empty is admin.key in om's metadata directory, where the first secure start makes it."},
+		Doc: "Secure mode: file with the key by which servers and administrators know one another and encrypt what they say; empty is admin.key in om's metadata directory, where the first secure start makes it."},
 	{Name: "ozone.block.deleting.service.interval", Kind: KindDuration, Default: "1m",
 		Doc: "How often om sends the blocks of deleted keys to datanodes."},
 	{Name: "ozone.key.deleting.limit.per.task", Kind: KindInt, Default: "50000",

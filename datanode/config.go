@@ -37,7 +37,7 @@ type Config struct {
 	Idle time.Duration
 	// ClosingIdle is the same in a container that om wants closed.
 	ClosingIdle time.Duration
-	// AdminKey must be proven by callers of the data service; nil in open mode.
+	// AdminKey makes connections secure; nil in open mode.
 	AdminKey []byte
 	// Pprof serves profiles on HTTPAddress.
 	Pprof bool

@@ -54,8 +54,8 @@ type Config struct {
 	LifecycleDay      time.Duration // another length of their days, for tests; 0: 24 h
 	ResultsKept       time.Duration // answers kept for retries of idle clients
 
-	// Secure: callers of the rpc must prove that they know the admin key, and there are
-	// S3 secrets.
+	// Secure: connections are encrypted and want the admin key on both sides, and there
+	// are S3 secrets.
 	Secure bool
 	// AdminKeyFile is made when it is not there; "" is admin.key in Dir.
 	AdminKeyFile string

@@ -35,7 +35,7 @@ type Config struct {
 	// Listen else. The node closes it.
 	Transport raft.Transport
 	Listen    string // bind address of the TCP transport, e.g. "0.0.0.0:9872"
-	Key       []byte // peers prove on the TCP transport that they know it; nil: they prove nothing
+	Key       []byte // makes the TCP transport secure, see rpc.Credentials; nil: it is open
 
 	HeartbeatTimeout time.Duration // follower without leader: an election (1 s)
 	ElectionTimeout  time.Duration // candidate without majority: again (1 s)
