@@ -46,6 +46,7 @@ type Config struct {
 	DeleteInterval time.Duration // how often freed blocks are ordered deleted
 	DeleteLimit    int           // most of them in one go
 	DutyInterval   time.Duration // pace of the leader's background work
+	Redundancy     Redundancy    // how it is watched and restored
 	UploadExpiry   time.Duration // open uploads older than this are aborted
 	UploadInterval time.Duration // how often they are looked for
 
@@ -101,6 +102,7 @@ func DefaultConfig() Config {
 		DeleteInterval:    time.Minute,
 		DeleteLimit:       50_000,
 		DutyInterval:      time.Second,
+		Redundancy:        DefaultRedundancy(),
 		UploadExpiry:      30 * 24 * time.Hour,
 		UploadInterval:    24 * time.Hour,
 		ResultsKept:       24 * time.Hour,
@@ -136,7 +138,7 @@ func (c *Config) Validate() error {
 	case c.LeaseTTL <= 0 || c.DutyInterval <= 0 || c.UploadInterval <= 0 || c.UploadExpiry <= 0 || c.DeleteInterval <= 0 || c.DeleteLimit <= 0 || c.DeleteGrace < 0:
 		return errors.New("om: intervals must be positive")
 	}
-	return c.Placement.Validate()
+	return errors.Join(c.Placement.Validate(), c.Redundancy.validate())
 }
 
 // FromConf reads the keys of om.
@@ -162,6 +164,7 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.DeleteLimit = k.Int("ozone.key.deleting.limit.per.task")
 	c.UploadExpiry = k.Duration("ozone.om.open.mpu.expire.threshold")
 	c.UploadInterval = k.Duration("ozone.om.open.mpu.cleanup.service.interval")
+	c.Redundancy.fromConf(k)
 	c.Secure = k.Bool("ozone.security.enabled")
 	c.AdminKeyFile = k.String("ozone.admin.key.file")
 	c.SecretKey = k.String("ozone.om.s3.secret.key")
