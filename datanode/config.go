@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/datanode/container"
 	"github.com/mini-ozone/mini-ozone/internal/adminkey"
 )
 
@@ -37,6 +38,12 @@ type Config struct {
 	Idle time.Duration
 	// ClosingIdle is the same in a container that om wants closed.
 	ClosingIdle time.Duration
+	// DiskCheck says how disks are tried, DiskCheckInterval how often.
+	DiskCheck         container.Check
+	DiskCheckInterval time.Duration
+	// FailedTolerated is how many failed disks the datanode bears; with one more it
+	// ends. -1: as long as one works.
+	FailedTolerated int
 	// AdminKey makes connections secure; nil in open mode.
 	AdminKey []byte
 	// Pprof serves profiles on HTTPAddress.
@@ -51,6 +58,7 @@ func DefaultConfig() Config {
 		Address: "0.0.0.0:9859", HTTPAddress: "0.0.0.0:9882",
 		Heartbeat: 3 * time.Second, FullReport: time.Hour,
 		MinFree: 1 << 30, Idle: 10 * time.Minute, ClosingIdle: 30 * time.Second,
+		DiskCheck: container.DefaultCheck(), DiskCheckInterval: time.Minute, FailedTolerated: -1,
 	}
 }
 
@@ -64,6 +72,12 @@ func FromConf(c *conf.Config) (Config, error) {
 	cfg.Heartbeat = c.Duration("hdds.heartbeat.interval")
 	cfg.FullReport = c.Duration("hdds.container.report.interval")
 	cfg.MinFree = c.Size("hdds.datanode.volume.min.free.space")
+	cfg.DiskCheckInterval = time.Duration(c.Int("hdds.datanode.periodic.disk.check.interval.minutes")) * time.Minute
+	cfg.DiskCheck = container.Check{
+		Timeout: c.Duration("hdds.datanode.disk.check.timeout"), Size: int(c.Size("hdds.datanode.disk.check.io.file.size")),
+		Tests: c.Int("hdds.datanode.disk.check.io.test.count"), Tolerated: c.Int("hdds.datanode.disk.check.io.failures.tolerated"),
+	}
+	cfg.FailedTolerated = c.Int("hdds.datanode.failed.data.volumes.tolerated")
 	cfg.Pprof = c.Bool("hdds.profiler.endpoint.enabled")
 	cfg.ShowConf = c.WriteXML
 	var err error
@@ -91,7 +105,8 @@ func (c Config) Validate() error {
 	}
 	for name, d := range map[string]time.Duration{
 		"hdds.heartbeat.interval": c.Heartbeat, "hdds.container.report.interval": c.FullReport, "idle time of blocks": c.Idle,
-		"idle time of blocks in closing containers": c.ClosingIdle,
+		"idle time of blocks in closing containers": c.ClosingIdle, "hdds.datanode.disk.check.timeout": c.DiskCheck.Timeout,
+		"hdds.datanode.periodic.disk.check.interval.minutes": c.DiskCheckInterval,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("%s: %v is not a positive time", name, d))
@@ -99,6 +114,12 @@ func (c Config) Validate() error {
 	}
 	if c.MinFree < 0 {
 		errs = append(errs, fmt.Errorf("hdds.datanode.volume.min.free.space: %d is negative", c.MinFree))
+	}
+	if k := c.DiskCheck; k.Tests < 1 || k.Tolerated < 0 || k.Tolerated >= k.Tests || k.Size < 1 || k.Size > 1<<20 {
+		errs = append(errs, errors.New("hdds.datanode.disk.check.io: test.count must be positive, failures.tolerated below it, file.size up to 1 MiB"))
+	}
+	if c.FailedTolerated < -1 {
+		errs = append(errs, fmt.Errorf("hdds.datanode.failed.data.volumes.tolerated: %d is below -1", c.FailedTolerated))
 	}
 	return errors.Join(errs...)
 }

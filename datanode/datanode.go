@@ -64,7 +64,7 @@ func OpenOn(fsys vfs.FS, cfg Config, oms []OM, log zerolog.Logger) (*Server, err
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{cfg: cfg, log: log, buffers: newBuffers(), stop: stop, failed: make(chan error, 1)}
+	s := &Server{cfg: cfg, log: log, stop: stop, failed: make(chan error, 1)}
 	for _, om := range oms {
 		s.links = append(s.links, newLink(s, om))
 	}
@@ -79,7 +79,7 @@ func (s *Server) open(ctx context.Context, fsys vfs.FS) (err error) {
 	if s.host, err = s.hostname(); err != nil {
 		return err
 	}
-	if s.id, err = identify(fsys, s.cfg.Dirs, s.log); err != nil {
+	if s.id, err = identify(fsys, s.cfg.Dirs, s.cfg.DiskCheck.Timeout, s.log); err != nil {
 		return err
 	}
 	s.metrics = newMetrics(s)
@@ -87,18 +87,28 @@ func (s *Server) open(ctx context.Context, fsys vfs.FS) (err error) {
 	opt.MinFree, opt.Log = uint64(s.cfg.MinFree), s.log
 	opt.Idle, opt.ClosingIdle = s.cfg.Idle, s.cfg.ClosingIdle
 	opt.OnSync, opt.OnChange = s.metrics.synced, s.wake
+	opt.Check, opt.OnCheck = s.cfg.DiskCheck, s.checked
 	var vols []container.Volume
 	for _, dir := range s.id.dirs {
-		vols = append(vols, container.Volume{Dir: dir, FS: fsys})
+		vols = append(vols, container.Volume{Dir: dir, FS: fsys, Mark: nodeFile})
+	}
+	for dir, why := range s.id.out {
+		vols = append(vols, container.Volume{Dir: dir, FS: fsys, Failed: why})
 	}
 	start := time.Now()
 	if s.set, err = container.Open(vols, opt); err != nil {
 		return err
 	}
 	s.log.Info().Str("node", s.id.node).Strs("dirs", s.id.dirs).Dur("took", time.Since(start)).Msg("containers opened")
+	if err := s.enoughDisks(); err != nil {
+		return err
+	}
+	s.buffers = newBuffers(len(vols))
 	if err := s.listen(); err != nil {
 		return err
 	}
+	s.wg.Go(func() { s.tryDisks(ctx) })
+	s.wg.Go(func() { s.watchDisks(ctx) })
 	s.wg.Go(func() { s.orders.run(ctx) })
 	s.wg.Go(func() { s.maintain(ctx) })
 	for _, l := range s.links {

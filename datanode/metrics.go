@@ -19,6 +19,7 @@ type metrics struct {
 	syncs   prometheus.Histogram     // seconds
 	group   prometheus.Histogram     // commits in one sync
 	orders  *prometheus.CounterVec   // code
+	checks  *prometheus.CounterVec   // dir, result
 
 	writes, commits, reads *opMetrics
 }
@@ -41,9 +42,10 @@ func newMetrics(s *Server) *metrics {
 		syncs:    prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: ns, Name: "sync_seconds", Help: "Time of an fdatasync of a container log.", Buckets: quick}),
 		group:    prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: ns, Name: "sync_commits", Help: "Block commits that one fdatasync served.", Buckets: prometheus.ExponentialBuckets(1, 2, 9)}),
 		orders:   prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Name: "orders_total", Help: "Orders of om by result code."}, []string{"code"}),
+		checks:   prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Name: "disk_checks_total", Help: "Checks of disks by data directory and result, ok or failed."}, []string{"dir", "result"}),
 	}
 	m.writes, m.commits, m.reads = m.operation("write"), m.operation("commit"), m.operation("read")
-	m.registry.MustRegister(m.ops, m.bytes, m.latency, m.syncs, m.group, m.orders, &stock{
+	m.registry.MustRegister(m.ops, m.bytes, m.latency, m.syncs, m.group, m.orders, m.checks, &stock{
 		s:          s,
 		containers: prometheus.NewDesc(ns+"_containers", "Containers by state.", []string{"state"}, nil),
 		blocks:     prometheus.NewDesc(ns+"_blocks", "Live blocks.", nil, nil),
@@ -96,6 +98,16 @@ func (m *metrics) synced(took time.Duration, commits int) {
 }
 
 func (m *metrics) ordered(err error) { m.orders.WithLabelValues(codeLabel(err)).Inc() }
+
+// checked notes the trial of a disk.
+func (s *Server) checked(dir string, took time.Duration, err error) {
+	result := "ok"
+	if err != nil {
+		result = "failed"
+		s.log.Warn().Err(err).Str("dir", dir).Dur("took", took).Msg("check of a disk failed")
+	}
+	s.metrics.checks.WithLabelValues(dir, result).Inc()
+}
 
 // stock reads containers and disks when it is asked.
 type stock struct {

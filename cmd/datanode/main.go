@@ -48,6 +48,9 @@ func (n *node) Close() error {
 	return errors.Join(errs...)
 }
 
+// Failed implements daemon.Failer.
+func (n *node) Failed() <-chan error { return n.server.Failed() }
+
 func open(_ context.Context, c *conf.Config, log zerolog.Logger) (daemon.Service, error) {
 	n := &node{}
 	if err := n.open(c, log); err != nil {

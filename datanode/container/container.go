@@ -112,6 +112,8 @@ func (c *container) lock(ctx context.Context) error {
 	select {
 	case c.appending <- struct{}{}:
 		return nil
+	case <-c.vol.hung:
+		return c.vol.answers()
 	case <-ctx.Done():
 		return ozerr.Wrap(ozerr.Timeout, ctx.Err(), "waiting to write to container %d", c.id)
 	}

@@ -33,6 +33,8 @@ func (c *container) syncTo(ctx context.Context, off int64) error {
 		c.mu.Unlock()
 		select {
 		case <-round:
+		case <-c.vol.hung:
+			return c.vol.answers()
 		case <-ctx.Done():
 			return ozerr.Wrap(ozerr.Timeout, ctx.Err(), "waiting for the disk of container %d", c.id)
 		}
@@ -115,7 +117,8 @@ func (c *container) flow(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	if due {
-		_ = c.file.Writeback(from, end-from) // a hint; the sync will tell
+		// A hint; the sync will tell. The kernel may take its time, for ever if the disk hangs.
+		_ = c.vol.do(ctx, func() error { return c.file.Writeback(from, end-from) })
 	}
 	if end-durable >= maxUnsynced {
 		return c.syncTo(ctx, end-maxUnsynced/2)
