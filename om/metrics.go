@@ -78,6 +78,9 @@ func (m *metrics) gauges(s *Server) {
 	gauge("raft_term", "Raft term.", nil, func() float64 { return float64(s.node.Stats().Term) })
 	gauge("raft_queued", "Requests waiting for the log.", nil, func() float64 { return float64(s.node.Stats().Queued) })
 	gauge("applied_requests", "Requests applied since the start.", nil, func() float64 { return float64(s.node.Stats().Requests) })
+	gauge("raft_stall_seconds", "How long the write of the log under way has taken.", nil, func() float64 { return s.node.Stats().Stalled.Seconds() })
+	gauge("peers", "Members of the group that vote, as known here.", nil, func() float64 { return float64(s.voters()) })
+	gauge("damaged_states", "Damaged states that were moved aside in the metadata directory.", nil, func() float64 { return float64(len(s.asides())) })
 	gauge("leader", "1 on the leader.", nil, func() float64 {
 		if _, ok := s.node.Leading(); ok {
 			return 1

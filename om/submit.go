@@ -190,6 +190,21 @@ func (s *Server) members() []raftnode.Role {
 	return roles
 }
 
+func (s *Server) voters() (n int) {
+	for _, r := range s.node.Roles() {
+		if r.Voter {
+			n++
+		}
+	}
+	return n
+}
+
+// asides are the directories with damaged state that nobody has removed yet.
+func (s *Server) asides() []string {
+	dirs, _ := raftnode.Aside(s.cfg.Dir) // fails only for a bad pattern
+	return dirs
+}
+
 func roleName(r raftnode.Role) string {
 	switch {
 	case r.Leader:
