@@ -214,6 +214,8 @@ var keys = []Key{
 		Doc: "How often om looks for abandoned multipart uploads."},
 	{Name: "ozone.om.open.mpu.expire.threshold", Kind: KindDuration, Default: "30d",
 		Doc: "Age at which a multipart upload counts as abandoned."},
+	{Name: "ozone.om.ratis.log.purge.gap", Kind: KindInt, Default: "4096",
+		Doc: "Entries of om's log that are kept behind its last durable point, for peers that lag."},
 	{Name: "ozone.om.ratis.port", Kind: KindInt, Default: "9872", Aliases: []string{"ozone.om.ratis-port"}, Suffixes: 2,
 		Doc: "Port of the raft traffic between oms; of one of them: ozone.om.ratis.port.SERVICE.NODE."},
 	{Name: "ozone.om.ratis.segment.size", Kind: KindSize, Default: "32MB",

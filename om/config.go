@@ -176,6 +176,7 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.EventTimeout = k.Duration("mini.om.notification.timeout")
 	c.EventBacklog = k.Int("mini.om.notification.backlog")
 	c.Region = k.String("mini.s3g.region")
+	c.Raft.TrailingLogs = uint64(max(k.Int("ozone.om.ratis.log.purge.gap"), 0))
 	c.Pprof = k.Bool("hdds.profiler.endpoint.enabled")
 	c.Raft.SegmentBytes = int(k.Size("ozone.om.ratis.segment.size"))
 	c.Raft.MarkerEntries = uint64(k.Int("ozone.om.ratis.snapshot.auto.trigger.threshold"))
