@@ -15,9 +15,6 @@ const (
 	MaxPayload = 8 << 20 // bytes of a raw payload
 )
 
-// protocol is what TLS calls this package's frames.
-const protocol = "mini-ozone-rpc/1"
-
 const (
 	prefaceLen = 8
 	headerLen  = 32
@@ -38,9 +35,8 @@ const flagError = 1
 
 // Modes of a stream.
 const (
-	modeOpen   = 0
-	modeKeyed  = 1 // of the first version with a key: proven, but in the clear
-	modeSecure = 2
+	modeOpen  = 0
+	modeKeyed = 1
 )
 
 // preface opens a stream in both directions.

@@ -53,8 +53,7 @@ func (f *frame) messageBytes() []byte { return f.content.b[f.method+f.header.req
 // link is one stream, seen from either side. One goroutine reads (next, read,
 // skip), one runs writeLoop, anyone may send. It ends by fail.
 type link struct {
-	raw  net.Conn // closes it
-	conn net.Conn // carries it: raw, or a secure connection over it
+	conn net.Conn
 	in   *bufio.Reader
 	pool *pool
 
@@ -70,7 +69,7 @@ type link struct {
 }
 
 func newLink(conn net.Conn, p *pool) *link {
-	l := &link{raw: conn, conn: conn, pool: p, wake: make(chan struct{}, 1), broken: make(chan struct{})}
+	l := &link{conn: conn, pool: p, wake: make(chan struct{}, 1), broken: make(chan struct{})}
 	l.in = bufio.NewReaderSize((*countedReader)(l), readBuffer)
 	return l
 }
@@ -98,7 +97,7 @@ func (l *link) fail(err error) {
 	l.queue = nil
 	l.mu.Unlock()
 	close(l.broken)
-	_ = l.raw.Close() // the link is lost already; err says why
+	_ = l.conn.Close() // the link is lost already; err says why
 	for i := range dropped {
 		dropped[i].finish()
 	}

@@ -48,7 +48,7 @@ type Node struct {
 	logs  *logStore
 	fsm   *fsm
 	snaps *snapshots
-	trans *mutable
+	trans raft.Transport
 	raft  *raft.Raft
 
 	changing chan struct{} // semaphore of one: the membership is being changed
@@ -96,7 +96,6 @@ func Open(cfg Config) (*Node, error) {
 	n.wg.Go(n.confirmLoop)
 	n.wg.Go(n.markerLoop)
 	n.wg.Go(n.stallLoop)
-	n.wg.Go(n.standLoop)
 	n.wg.Go(n.scrubLoop)
 	return n, nil
 }
@@ -106,25 +105,22 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	if n.logs, err = openLogStore(filepath.Join(n.cfg.Dir, "log"), n.cfg.SegmentBytes, n.cfg.Fatal); err != nil {
-		return damage(err)
-	}
-	if n.cfg.wrapLog != nil {
-		n.logs.writer = n.cfg.wrapLog(n.logs.writer)
+		return err
 	}
 	if n.snaps, err = openSnapshots(filepath.Join(n.cfg.Dir, "snapshot"), n.logs); err != nil {
-		return damage(err)
+		return err
 	}
 	opts := table.Options{Log: n.cfg.Log, MemTableSize: n.cfg.MemTableSize}
 	if n.fsm, err = openFSM(filepath.Join(n.cfg.Dir, "table"), opts); err != nil {
-		return damage(err)
+		return err
 	}
 	n.fsm.snaps, n.snaps.fsm = n.snaps, n.fsm
 	if err := n.snaps.check(n.fsm.applied.get()); err != nil {
-		return damage(err)
+		return err
 	}
 	m, err := n.remembered()
 	if err != nil {
-		return damage(err)
+		return err
 	}
 	if err := m.whole(); err != nil {
 		return err
@@ -135,11 +131,9 @@ func (n *Node) open() (err error) {
 		}
 	}
 	// Not before: nobody may get a vote out of a node that has no part in the group.
-	t, err := openTransport(&n.cfg)
-	if err != nil {
+	if n.trans, err = openTransport(&n.cfg); err != nil {
 		return err
 	}
-	n.trans = &mutable{Transport: t}
 	return n.startRaft()
 }
 
@@ -148,7 +142,7 @@ func (n *Node) startRaft() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if e, ok := p.(error); ok {
-				err = damage(fmt.Errorf("raft refuses its log: %w", e))
+				err = fmt.Errorf("raft refuses its log, wipe this node and let it rejoin: %w", e)
 				return
 			}
 			panic(p)
@@ -166,7 +160,7 @@ func (n *Node) startRaft() (err error) {
 		}
 	}
 	if n.raft, err = raft.NewRaft(rc, n.fsm, cache, n.logs.wal, n.snaps, n.trans); err != nil {
-		return damage(fmt.Errorf("start raft: %w", err))
+		return fmt.Errorf("start raft: %w", err)
 	}
 	return n.electAlone()
 }
@@ -203,7 +197,7 @@ func (n *Node) Close() error {
 func (n *Node) closeStores() error {
 	var errs []error
 	if n.raft == nil && n.trans != nil {
-		errs = append(errs, n.trans.Close())
+		errs = append(errs, closeTransport(n.trans))
 	}
 	if n.fsm != nil {
 		errs = append(errs, n.fsm.close())
@@ -268,7 +262,6 @@ type Stats struct {
 	Requests                      uint64 // applied since the start
 	Entries                       uint64 // proposed here since the start
 	Queued                        int
-	Stalled                       time.Duration // how long the log write under way has taken
 }
 
 // Stats returns the node's figures.
@@ -277,6 +270,5 @@ func (n *Node) Stats() Stats {
 		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.fsm.applied.get(),
 		Marker: n.snaps.index(), Requests: n.fsm.requests.Load(),
 		Entries: n.proposer.entries.Load(), Queued: len(n.proposer.queue),
-		Stalled: n.logs.stalled(time.Now()),
 	}
 }
