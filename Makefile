@@ -13,8 +13,9 @@ OZONES3 := $(COMPOSE) -f compose/ozones3/docker-compose.yaml --project-name ozon
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 10s
 BENCHTIME ?= 100ms
+RUNS ?= 60
 
-.PHONY: build image up up-secure down down-secure clean-data logs test unit race integration lint fuzz-short bench generate check clean help
+.PHONY: build image up up-secure down down-secure clean-data logs test unit race integration lin lint fuzz-short bench generate check clean help
 
 build: ## static binaries in bin/
 	@mkdir -p bin
@@ -50,7 +51,7 @@ logs: ## follow the logs
 
 test: lint ## everything CI runs: lint, floors, unit tests under the race detector, real clients
 	go test -race -timeout 15m $$(go list ./... | grep -v /integration)
-	go test -v -timeout 25m ./integration/...
+	go test -v -timeout 25m -p 1 ./integration/...
 
 unit: ## unit tests only, without the race detector
 	go test -timeout 10m $$(go list ./... | grep -v /integration)
@@ -59,7 +60,11 @@ race: ## unit tests under the race detector
 	go test -race -timeout 15m $$(go list ./... | grep -v /integration)
 
 integration: ## real binaries, real clients, containers
-	go test -timeout 20m -v ./integration/...
+	go test -timeout 20m -v -p 1 ./integration/...
+
+lin: ## RUNS (60) linearizability runs of 30-60 s under kills, pauses, partitions and clock jumps (root; a quiet machine)
+	go test -v -timeout $$(( $(RUNS) * 3 + 20 ))m ./integration/lin -run 'TestLinearizable' -parallel 1 \
+	  -lin.runs=$(RUNS) -lin.duration=30s -lin.floor=1500 -lin.strict $(LINFLAGS)
 
 lint: ## gofmt, vet, staticcheck and the import floors
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt'ed:"; echo "$$out"; exit 1; fi

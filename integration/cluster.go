@@ -56,6 +56,10 @@ type Options struct {
 	Gateways  int    // 0: one
 	// Conf has configuration keys for all processes, over those that Start sets.
 	Conf map[string]string
+	// Env is what is added to the environment of a process; nil: nothing.
+	Env func(process string) []string
+	// Network gives each process a node with an address; nil: all are on loopback.
+	Network *Network
 }
 
 // Service is the name of the oms of a Cluster that has several.
@@ -136,8 +140,10 @@ func newCluster(o Options) (*Cluster, error) {
 	l := layout{o: o, ports: ports, shared: []string{
 		"ozone.server.default.replication=" + strconv.Itoa(replication),
 		"hdds.heartbeat.interval=500ms",
-		"hdds.datanode.hostname=127.0.0.1",
 	}}
+	if err := l.findHosts(); err != nil {
+		return nil, err
+	}
 	l.placeOMs(c)
 	for k, v := range o.Conf {
 		l.shared = append(l.shared, k+"="+v)
@@ -145,17 +151,18 @@ func newCluster(o Options) (*Cluster, error) {
 	c.Settings = l.shared
 	l.addOMs(c)
 	for i := range max(o.Gateways, 1) {
-		s3, web := l.port(), l.port()
+		name := numbered("s3g", i, o.Gateways)
+		s3, web := l.port(name), l.port(name)
 		c.Endpoints = append(c.Endpoints, "http://"+s3)
-		c.S3Gs = append(c.S3Gs, l.process(numbered("s3g", i, o.Gateways), "s3g", web,
+		c.S3Gs = append(c.S3Gs, l.process(name, "s3g", web,
 			"ozone.s3g.http-address="+s3, "ozone.s3g.webadmin.http-address="+web))
 	}
 	for i := range o.Datanodes {
-		name := fmt.Sprintf("datanode%d", i)
-		data, web := l.port(), l.port()
-		_, port, _ := net.SplitHostPort(data) // made by port
+		name := datanodeName(i)
+		data, web := l.port(name), l.port(name)
+		host, port, _ := net.SplitHostPort(data) // made by port
 		c.Datanodes = append(c.Datanodes, l.process(name, "datanode", web, "hdds.datanode.dir="+filepath.Join(o.Dir, name),
-			"hdds.container.ipc.port="+port, "hdds.datanode.http-address="+web))
+			"hdds.datanode.hostname="+host, "hdds.container.ipc.port="+port, "hdds.datanode.http-address="+web))
 	}
 	c.OM, c.S3G = c.OMs[0], c.S3Gs[0]
 	c.OMAddress, c.Endpoint = c.OMAddresses[0], c.Endpoints[0]
@@ -170,27 +177,63 @@ func numbered(name string, i, of int) string {
 	return name + strconv.Itoa(i+1)
 }
 
-// layout gives out ports and makes processes.
+func datanodeName(i int) string { return fmt.Sprintf("datanode%d", i) }
+
+// layout gives out addresses and makes processes.
 type layout struct {
 	o      Options
 	ports  []int
-	shared []string // settings of every process
+	hosts  map[string]string // of processes, on Options.Network
+	shared []string          // settings of every process
 }
 
-// port is the next address on loopback.
-func (l *layout) port() string {
+// findHosts makes the nodes of the network.
+func (l *layout) findHosts() (err error) {
+	if l.o.Network == nil {
+		return nil
+	}
+	var names []string
+	for i := range max(l.o.OMs, 1) {
+		names = append(names, numbered("om", i, l.o.OMs))
+	}
+	for i := range max(l.o.Gateways, 1) {
+		names = append(names, numbered("s3g", i, l.o.Gateways))
+	}
+	for i := range l.o.Datanodes {
+		names = append(names, datanodeName(i))
+	}
+	l.hosts = map[string]string{}
+	for _, name := range names {
+		if l.hosts[name], err = l.o.Network.Node(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// port is the next address where a process can listen.
+func (l *layout) port(process string) string {
+	host := "127.0.0.1"
+	if own, ok := l.hosts[process]; ok {
+		host = own
+	}
 	next := l.ports[0]
 	l.ports = l.ports[1:]
-	return "127.0.0.1:" + strconv.Itoa(next)
+	return net.JoinHostPort(host, strconv.Itoa(next))
 }
 
 func (l *layout) process(name, program, http string, own ...string) *Process {
-	p := &Process{
-		Name: name, HTTP: http, log: filepath.Join(l.o.Dir, name+".log"),
-		path: filepath.Join(l.o.Bin, program),
-	}
+	p := &Process{Name: name, HTTP: http, log: filepath.Join(l.o.Dir, name+".log")}
+	args := []string{filepath.Join(l.o.Bin, program)}
 	for _, d := range append(append([]string{}, own...), l.shared...) {
-		p.args = append(p.args, "-D", d)
+		args = append(args, "-D", d)
+	}
+	if l.o.Network != nil {
+		args = l.o.Network.Command(name, args...)
+	}
+	p.path, p.args = args[0], args[1:]
+	if l.o.Env != nil {
+		p.Env = l.o.Env(name)
 	}
 	return p
 }
@@ -198,14 +241,14 @@ func (l *layout) process(name, program, http string, own ...string) *Process {
 // placeOMs decides where the oms are and tells everybody.
 func (l *layout) placeOMs(c *Cluster) {
 	if l.o.OMs == 0 {
-		c.OMAddresses = []string{l.port()}
+		c.OMAddresses = []string{l.port(numbered("om", 0, 0))}
 		l.shared = append(l.shared, "ozone.om.address="+c.OMAddresses[0])
 		return
 	}
 	var ids []string
 	for i := range l.o.OMs {
 		id := numbered("om", i, l.o.OMs)
-		rpc, raft := l.port(), l.port()
+		rpc, raft := l.port(id), l.port(id)
 		_, port, _ := net.SplitHostPort(raft) // made by port
 		ids, c.OMAddresses = append(ids, id), append(c.OMAddresses, rpc)
 		l.shared = append(l.shared, "ozone.om.address."+Service+"."+id+"="+rpc, "ozone.om.ratis.port."+Service+"."+id+"="+port)
@@ -215,7 +258,8 @@ func (l *layout) placeOMs(c *Cluster) {
 
 func (l *layout) addOMs(c *Cluster) {
 	for i := range max(l.o.OMs, 1) {
-		name, web := numbered("om", i, l.o.OMs), l.port()
+		name := numbered("om", i, l.o.OMs)
+		web := l.port(name)
 		own := []string{"ozone.om.http-address=" + web, "ozone.om.db.dirs=" + filepath.Join(l.o.Dir, name)}
 		if l.o.OMs > 0 {
 			own = append(own, "ozone.om.node.id="+name)

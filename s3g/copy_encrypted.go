@@ -37,7 +37,7 @@ func (g *gateway) copy(r *request, src client.KeyRef, o client.CopyOptions) (cli
 			return obj, err
 		}
 	}
-	return client.Object{}, s3err.ConditionalRequestConflict
+	return client.Object{}, s3err.SlowDown // nothing happened, and a client that repeats it may have more luck
 }
 
 // copyVersion copies one version of the source, that and no other.
