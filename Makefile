@@ -15,7 +15,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 100ms
 RUNS ?= 60
 
-.PHONY: build image up up-secure down down-secure clean-data logs test unit race integration lin lint fuzz-short bench generate check clean help
+.PHONY: build image up up-secure down down-secure clean-data logs test unit race integration lin chaos soak lint fuzz-short bench generate check clean help
 
 build: ## static binaries in bin/
 	@mkdir -p bin
@@ -71,6 +71,15 @@ lint: ## gofmt, vet, staticcheck and the import floors
 	go vet ./...
 	@if command -v staticcheck >/dev/null 2>&1; then staticcheck ./...; else go run $(STATICCHECK) ./...; fi
 	go test -count=1 ./internal/floors
+
+# A run of the chaos runner: make chaos DURATION=10m SEED=7
+DURATION ?= 10m
+SEED ?= 0
+CHAOS ?=
+chaos: ## load under faults for DURATION (10m), replayable by SEED; CHAOS has more flags
+	@mkdir -p bin/failpoints
+	CGO_ENABLED=0 go build -trimpath -tags failpoints -o bin/failpoints/ $(PROGRAMS:%=./cmd/%)
+	go run ./integration/chaos/run -bin bin/failpoints -duration $(DURATION) -seed $(SEED) $(CHAOS)
 
 fuzz-short: ## every fuzz target for FUZZTIME (10s)
 	@git grep -l '^func Fuzz' -- '*_test.go' | while read -r file; do \

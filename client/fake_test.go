@@ -59,7 +59,8 @@ type world struct {
 	results    map[string]*ompb.Response // by client and sequence
 	containers map[uint64]*fakeContainer
 	nextID     uint64
-	allocated  int // AllocateBlocks answered
+	allocated  int                                            // AllocateBlocks answered
+	holds      func(n *commonpb.Node, b *commonpb.Block) bool // asked at commit; nil: the fake datanodes
 	requests   []*ompb.Request
 	reports    []*ompb.ReportBadReplica
 	ended      chan struct{}
@@ -195,12 +196,16 @@ func (w *world) apply(req *ompb.Request) (*ompb.Response, error) {
 
 // checkBlocks insists that enough replicas hold every block, durably and right.
 func (w *world) checkBlocks(blocks []*commonpb.Block, size uint64) error {
+	holds := w.holds
+	if holds == nil {
+		holds = func(n *commonpb.Node, b *commonpb.Block) bool { return w.Node(n).(*fakeNode).holds(b) }
+	}
 	var total uint64
 	for _, b := range blocks {
 		total += b.Length
 		good := 0
 		for _, n := range w.containers[b.Id.Container].nodes {
-			if w.Node(n).(*fakeNode).holds(b) {
+			if holds(n, b) {
 				good++
 			}
 		}

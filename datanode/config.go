@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/conf"
 	"github.com/mini-ozone/mini-ozone/datanode/container"
 	"github.com/mini-ozone/mini-ozone/internal/adminkey"
@@ -39,28 +38,13 @@ type Config struct {
 	Idle time.Duration
 	// ClosingIdle is the same in a container that om wants closed.
 	ClosingIdle time.Duration
-	// Quarantine is for how long blocks are kept that om doesn't know.
-	Quarantine time.Duration
-	// Copies is how many containers are repaired at once; 0 is 10.
-	Copies int
-	// CopyRate bounds copies for repair and compaction, in bytes per second; 0: no bound.
-	CopyRate int64
-	// Scrub reads every stored byte in the background and verifies it.
-	Scrub bool
-	// ScrubInterval is the time in which every byte is verified.
-	ScrubInterval time.Duration
-	// ScrubRate is how many bytes per second of a disk are verified, or what the interval
-	// takes if that is more.
-	ScrubRate int64
-	// Compact says when a closed container is rewritten without its dead bytes.
-	Compact container.Compaction
-	// CompactInterval is the time between looks for such containers.
-	CompactInterval time.Duration
-	// Leader is asked what a container should have; nil: this datanode can't repair.
-	Leader Leader
-	// Nodes finds the datanodes that blocks are copied from; nil: over the network.
-	Nodes client.Nodes
-	// AdminKey must be proven by callers of the data service; nil in open mode.
+	// DiskCheck says how disks are tried, DiskCheckInterval how often.
+	DiskCheck         container.Check
+	DiskCheckInterval time.Duration
+	// FailedTolerated is how many failed disks the datanode bears; with one more it
+	// ends. -1: as long as one works.
+	FailedTolerated int
+	// AdminKey makes connections secure; nil in open mode.
 	AdminKey []byte
 	// Pprof serves profiles on HTTPAddress.
 	Pprof bool
@@ -74,9 +58,7 @@ func DefaultConfig() Config {
 		Address: "0.0.0.0:9859", HTTPAddress: "0.0.0.0:9882",
 		Heartbeat: 3 * time.Second, FullReport: time.Hour,
 		MinFree: 1 << 30, Idle: 10 * time.Minute, ClosingIdle: 30 * time.Second,
-		Quarantine: 7 * 24 * time.Hour, Copies: 10, CopyRate: 64 << 20,
-		Scrub: true, ScrubInterval: 7 * 24 * time.Hour, ScrubRate: 5 << 20,
-		Compact: container.Compaction{MinDead: 16 << 20, Ratio: 1.0 / 3}, CompactInterval: time.Minute,
+		DiskCheck: container.DefaultCheck(), DiskCheckInterval: time.Minute, FailedTolerated: -1,
 	}
 }
 
@@ -90,14 +72,12 @@ func FromConf(c *conf.Config) (Config, error) {
 	cfg.Heartbeat = c.Duration("hdds.heartbeat.interval")
 	cfg.FullReport = c.Duration("hdds.container.report.interval")
 	cfg.MinFree = c.Size("hdds.datanode.volume.min.free.space")
-	cfg.Quarantine = c.Duration("mini.datanode.quarantine")
-	cfg.Copies = c.Int("hdds.datanode.replication.streams.limit")
-	cfg.CopyRate = c.Size("mini.datanode.copy.bytes.per.second")
-	cfg.Scrub = c.Bool("hdds.container.scrub.enabled")
-	cfg.ScrubInterval = c.Duration("hdds.container.scrub.data.scan.interval")
-	cfg.ScrubRate = c.Size("hdds.container.scrub.volume.bytes.per.second")
-	cfg.Compact.MinDead = c.Size("mini.datanode.compact.min.dead")
-	cfg.Compact.Ratio = c.Float("mini.datanode.compact.dead.ratio")
+	cfg.DiskCheckInterval = time.Duration(c.Int("hdds.datanode.periodic.disk.check.interval.minutes")) * time.Minute
+	cfg.DiskCheck = container.Check{
+		Timeout: c.Duration("hdds.datanode.disk.check.timeout"), Size: int(c.Size("hdds.datanode.disk.check.io.file.size")),
+		Tests: c.Int("hdds.datanode.disk.check.io.test.count"), Tolerated: c.Int("hdds.datanode.disk.check.io.failures.tolerated"),
+	}
+	cfg.FailedTolerated = c.Int("hdds.datanode.failed.data.volumes.tolerated")
 	cfg.Pprof = c.Bool("hdds.profiler.endpoint.enabled")
 	cfg.ShowConf = c.WriteXML
 	var err error
@@ -108,13 +88,6 @@ func FromConf(c *conf.Config) (Config, error) {
 		return Config{}, err
 	}
 	return cfg, cfg.Validate()
-}
-
-func (c Config) copies() int {
-	if c.Copies == 0 {
-		return DefaultConfig().Copies
-	}
-	return c.Copies
 }
 
 // Validate says what is wrong with the settings.
@@ -132,8 +105,8 @@ func (c Config) Validate() error {
 	}
 	for name, d := range map[string]time.Duration{
 		"hdds.heartbeat.interval": c.Heartbeat, "hdds.container.report.interval": c.FullReport, "idle time of blocks": c.Idle,
-		"idle time of blocks in closing containers": c.ClosingIdle, "mini.datanode.quarantine": c.Quarantine,
-		"hdds.container.scrub.data.scan.interval": c.ScrubInterval, "time between compactions": c.CompactInterval,
+		"idle time of blocks in closing containers": c.ClosingIdle, "hdds.datanode.disk.check.timeout": c.DiskCheck.Timeout,
+		"hdds.datanode.periodic.disk.check.interval.minutes": c.DiskCheckInterval,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("%s: %v is not a positive time", name, d))
@@ -142,12 +115,11 @@ func (c Config) Validate() error {
 	if c.MinFree < 0 {
 		errs = append(errs, fmt.Errorf("hdds.datanode.volume.min.free.space: %d is negative", c.MinFree))
 	}
-	if c.Copies < 0 || c.CopyRate < 0 || c.ScrubRate < 0 || c.Compact.MinDead < 0 {
-		errs = append(errs, errors.New("hdds.datanode.replication.streams.limit, mini.datanode.copy.bytes.per.second, "+
-			"hdds.container.scrub.volume.bytes.per.second, mini.datanode.compact.min.dead: none may be negative"))
+	if k := c.DiskCheck; k.Tests < 1 || k.Tolerated < 0 || k.Tolerated >= k.Tests || k.Size < 1 || k.Size > 1<<20 {
+		errs = append(errs, errors.New("hdds.datanode.disk.check.io: test.count must be positive, failures.tolerated below it, file.size up to 1 MiB"))
 	}
-	if c.Compact.Ratio <= 0 || c.Compact.Ratio > 1 {
-		errs = append(errs, fmt.Errorf("mini.datanode.compact.dead.ratio: %v is not in (0, 1]", c.Compact.Ratio))
+	if c.FailedTolerated < -1 {
+		errs = append(errs, fmt.Errorf("hdds.datanode.failed.data.volumes.tolerated: %d is below -1", c.FailedTolerated))
 	}
 	return errors.Join(errs...)
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/mini-ozone/mini-ozone/datanode/vfs"
 	"github.com/mini-ozone/mini-ozone/internal/daemon"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
-	"github.com/mini-ozone/mini-ozone/proto/commonpb"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
 )
 
@@ -38,7 +37,6 @@ type Server struct {
 	metrics *metrics
 	buffers *buffers
 	orders  *orders
-	bad     badBlocks
 	links   []*link // one for each om
 	host    string
 	failed  chan error
@@ -66,7 +64,7 @@ func OpenOn(fsys vfs.FS, cfg Config, oms []OM, log zerolog.Logger) (*Server, err
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{cfg: cfg, log: log, buffers: newBuffers(), stop: stop, failed: make(chan error, 1)}
+	s := &Server{cfg: cfg, log: log, stop: stop, failed: make(chan error, 1)}
 	for _, om := range oms {
 		s.links = append(s.links, newLink(s, om))
 	}
@@ -81,7 +79,7 @@ func (s *Server) open(ctx context.Context, fsys vfs.FS) (err error) {
 	if s.host, err = s.hostname(); err != nil {
 		return err
 	}
-	if s.id, err = identify(fsys, s.cfg.Dirs, s.log); err != nil {
+	if s.id, err = identify(fsys, s.cfg.Dirs, s.cfg.DiskCheck.Timeout, s.log); err != nil {
 		return err
 	}
 	s.metrics = newMetrics(s)
@@ -89,19 +87,28 @@ func (s *Server) open(ctx context.Context, fsys vfs.FS) (err error) {
 	opt.MinFree, opt.Log = uint64(s.cfg.MinFree), s.log
 	opt.Idle, opt.ClosingIdle = s.cfg.Idle, s.cfg.ClosingIdle
 	opt.OnSync, opt.OnChange = s.metrics.synced, s.wake
-	opt.OnBadBlock, opt.Quarantine = s.badBlock, s.cfg.Quarantine
+	opt.Check, opt.OnCheck = s.cfg.DiskCheck, s.checked
 	var vols []container.Volume
 	for _, dir := range s.id.dirs {
-		vols = append(vols, container.Volume{Dir: dir, FS: fsys})
+		vols = append(vols, container.Volume{Dir: dir, FS: fsys, Mark: nodeFile})
+	}
+	for dir, why := range s.id.out {
+		vols = append(vols, container.Volume{Dir: dir, FS: fsys, Failed: why})
 	}
 	start := time.Now()
 	if s.set, err = container.Open(vols, opt); err != nil {
 		return err
 	}
 	s.log.Info().Str("node", s.id.node).Strs("dirs", s.id.dirs).Dur("took", time.Since(start)).Msg("containers opened")
+	if err := s.enoughDisks(); err != nil {
+		return err
+	}
+	s.buffers = newBuffers(len(vols))
 	if err := s.listen(); err != nil {
 		return err
 	}
+	s.wg.Go(func() { s.tryDisks(ctx) })
+	s.wg.Go(func() { s.watchDisks(ctx) })
 	s.wg.Go(func() { s.orders.run(ctx) })
 	s.wg.Go(func() { s.maintain(ctx) })
 	for _, l := range s.links {
@@ -227,14 +234,6 @@ func (s *Server) Ready() error {
 		}
 	}
 	return errors.New("no om has answered yet")
-}
-
-// badBlock has om hear of a block soon.
-func (s *Server) badBlock(id *commonpb.BlockID, why error) {
-	s.metrics.bad.Inc()
-	if s.bad.add(id, why) {
-		s.wake()
-	}
 }
 
 // wake makes every link send a heartbeat soon.

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
@@ -19,14 +22,19 @@ import (
 //	version      format of the directory, "1"
 //	datanode.id  UUID of the datanode; the same in all its directories
 //	cluster.id   what the first om said; absent until then
+//	directories  all directories in use, one path in each line: one that is
+//	             found empty although it is among them has lost its disk
+//	new          made by an operator in such a directory: begin anew in it
 const (
 	lockFile    = "lock"
 	versionFile = "version"
 	nodeFile    = "datanode.id"
 	clusterFile = "cluster.id"
+	dirsFile    = "directories"
+	newFile     = "new"
 
 	layoutVersion = "1"
-	maxIDFile     = 4096
+	maxIDFile     = 64 << 10
 )
 
 // errRefused marks what must stop the datanode: going on could mix the blocks of two
@@ -40,40 +48,131 @@ func refused(dir, format string, args ...any) error {
 // identity is who a datanode is, as its directories say.
 type identity struct {
 	fs      vfs.FS
+	log     zerolog.Logger
 	node    string
 	cluster string
-	dirs    []string // those in use
+	dirs    []string         // those in use
+	out     map[string]error // those that can't be used, and why
 	locks   []io.Closer
 }
 
 // identify locks the directories and reads whose they are, making new ones ours. A
-// directory that fails is left out as long as one works; one that belongs to somebody
-// else, or whose files make no sense, is an error.
-func identify(fsys vfs.FS, dirs []string, log zerolog.Logger) (*identity, error) {
-	id := &identity{fs: fsys}
+// directory that fails, does not answer within timeout, or is empty though it was in
+// use, is left out as long as one works; one that belongs to somebody else, or whose
+// files make no sense, is an error.
+func identify(fsys vfs.FS, dirs []string, timeout time.Duration, log zerolog.Logger) (*identity, error) {
+	id := &identity{fs: fsys, log: log, out: map[string]error{}}
+	if err := id.claimAll(dirs, timeout); err != nil {
+		return nil, errors.Join(err, id.release())
+	}
+	return id, nil
+}
+
+func (id *identity) claimAll(dirs []string, timeout time.Duration) error {
 	var fresh []string
-	var last error
 	for _, dir := range dirs {
-		isNew, err := id.claim(dir)
+		isNew, err := false, id.reach(dir, timeout)
+		if err == nil {
+			isNew, err = id.claim(dir)
+		}
 		switch {
 		case errors.Is(err, errRefused):
-			return nil, errors.Join(err, id.release())
+			return err
 		case err != nil:
-			log.Error().Err(err).Str("dir", dir).Msg("data directory is not used")
-			last = err
+			id.leaveOut(dir, err)
 			continue
 		case isNew:
 			fresh = append(fresh, dir)
 		}
 		id.dirs = append(id.dirs, dir)
 	}
-	if len(id.dirs) == 0 {
-		return nil, errors.Join(fmt.Errorf("no usable data directory: %w", last), id.release())
+	known, err := id.known()
+	if err != nil {
+		return err
 	}
-	if err := id.settle(fresh); err != nil {
-		return nil, errors.Join(err, id.release())
+	if fresh, err = id.missing(fresh, known); err != nil {
+		return err
 	}
-	return id, nil
+	id.forgotten(dirs, known)
+	switch {
+	case len(id.dirs) == 0:
+		return fmt.Errorf("no usable data directory: %w", errors.Join(slices.Collect(maps.Values(id.out))...))
+	case id.node == "" && len(id.out) > 0:
+		return fmt.Errorf("the directories that work are new, so nothing says which datanode this is: %w", errors.Join(slices.Collect(maps.Values(id.out))...))
+	}
+	return id.settle(fresh, known)
+}
+
+func (id *identity) leaveOut(dir string, err error) {
+	id.log.Error().Err(err).Str("dir", dir).Msg("data directory is not used")
+	id.out[dir] = err
+}
+
+// reach returns an error if the directory does not answer: nothing may be asked of it.
+func (id *identity) reach(dir string, timeout time.Duration) error {
+	done := make(chan error, 1)
+	go func() { // ends when the disk lets it
+		_, err := id.fs.List(dir)
+		done <- err
+	}()
+	t := time.NewTimer(timeout)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		if isNotExist(err) {
+			return nil
+		}
+		return err
+	case <-t.C:
+		return fmt.Errorf("%s has not answered for %v", dir, timeout)
+	}
+}
+
+// known returns the directories that were in use, as those in use now remember.
+func (id *identity) known() (map[string]bool, error) {
+	all := map[string]bool{}
+	for _, dir := range id.dirs {
+		text, err := id.read(dir, dirsFile)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(text) {
+			all[strings.TrimSpace(line)] = true
+		}
+	}
+	return all, nil
+}
+
+// missing leaves out the fresh directories that were in use before: they are empty
+// mount points, or disks that have lost everything. It returns the others.
+func (id *identity) missing(fresh []string, known map[string]bool) (rest []string, err error) {
+	for _, dir := range fresh {
+		f, err := id.fs.Open(path.Join(dir, newFile))
+		switch {
+		case err == nil:
+			err = f.Close()
+		case isNotExist(err) && known[dir]:
+			id.dirs = slices.DeleteFunc(id.dirs, func(d string) bool { return d == dir })
+			id.leaveOut(dir, fmt.Errorf("%s is empty, but blocks were kept in it: is its disk mounted? To use it as a new one, make an empty file %q in it", dir, newFile))
+			continue
+		case isNotExist(err):
+			err = nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		rest = append(rest, dir)
+	}
+	return rest, nil
+}
+
+// forgotten tells of directories that were in use and are not configured any more.
+func (id *identity) forgotten(configured []string, known map[string]bool) {
+	for _, dir := range slices.Sorted(maps.Keys(known)) {
+		if !slices.Contains(configured, dir) {
+			id.log.Error().Str("dir", dir).Msg("a directory with blocks is not among hdds.datanode.dir any more; they are missing here")
+		}
+	}
 }
 
 // claim locks a directory and reads its files. It reports whether the directory is new.
@@ -155,8 +254,8 @@ func (id *identity) read(dir, name string) (string, error) {
 }
 
 // settle gives new directories our id: the version first, so that a directory with
-// an id always has one.
-func (id *identity) settle(fresh []string) error {
+// an id always has one. Then all remember which there are.
+func (id *identity) settle(fresh []string, known map[string]bool) error {
 	if id.node == "" {
 		id.node = uuid.NewString()
 	}
@@ -168,8 +267,39 @@ func (id *identity) settle(fresh []string) error {
 			return err
 		}
 	}
+	if err := id.remember(known); err != nil {
+		return err
+	}
+	for _, dir := range fresh {
+		if err := id.fs.Remove(path.Join(dir, newFile)); err != nil && !isNotExist(err) {
+			return err
+		}
+	}
 	if id.cluster != "" {
 		return id.join(id.cluster)
+	}
+	return nil
+}
+
+// remember writes down the directories in use, and those left out that have blocks.
+func (id *identity) remember(known map[string]bool) error {
+	all := slices.Clone(id.dirs)
+	for dir := range id.out {
+		if known[dir] {
+			all = append(all, dir)
+		}
+	}
+	slices.Sort(all)
+	text := strings.Join(all, "\n")
+	for _, dir := range id.dirs {
+		if has, err := id.read(dir, dirsFile); err != nil {
+			return err
+		} else if has == text {
+			continue
+		}
+		if err := id.write(dir, dirsFile, text); err != nil {
+			return err
+		}
 	}
 	return nil
 }

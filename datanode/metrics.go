@@ -19,8 +19,7 @@ type metrics struct {
 	syncs   prometheus.Histogram     // seconds
 	group   prometheus.Histogram     // commits in one sync
 	orders  *prometheus.CounterVec   // code
-	bad     prometheus.Counter       // blocks
-	copied  prometheus.Counter       // bytes
+	checks  *prometheus.CounterVec   // dir, result
 
 	writes, commits, reads *opMetrics
 }
@@ -43,11 +42,10 @@ func newMetrics(s *Server) *metrics {
 		syncs:    prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: ns, Name: "sync_seconds", Help: "Time of an fdatasync of a container log.", Buckets: quick}),
 		group:    prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: ns, Name: "sync_commits", Help: "Block commits that one fdatasync served.", Buckets: prometheus.ExponentialBuckets(1, 2, 9)}),
 		orders:   prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Name: "orders_total", Help: "Orders of om by result code."}, []string{"code"}),
+		checks:   prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Name: "disk_checks_total", Help: "Checks of disks by data directory and result, ok or failed."}, []string{"dir", "result"}),
 	}
-	m.bad = prometheus.NewCounter(prometheus.CounterOpts{Namespace: ns, Name: "bad_blocks_total", Help: "Times a stored block was found bad, by the scrubber or a read."})
-	m.copied = prometheus.NewCounter(prometheus.CounterOpts{Namespace: ns, Name: "copied_bytes_total", Help: "Block bytes fetched from other datanodes to repair containers."})
 	m.writes, m.commits, m.reads = m.operation("write"), m.operation("commit"), m.operation("read")
-	m.registry.MustRegister(m.ops, m.bytes, m.latency, m.syncs, m.group, m.orders, m.bad, m.copied, &stock{
+	m.registry.MustRegister(m.ops, m.bytes, m.latency, m.syncs, m.group, m.orders, m.checks, &stock{
 		s:          s,
 		containers: prometheus.NewDesc(ns+"_containers", "Containers by state.", []string{"state"}, nil),
 		blocks:     prometheus.NewDesc(ns+"_blocks", "Live blocks.", nil, nil),
@@ -101,7 +99,15 @@ func (m *metrics) synced(took time.Duration, commits int) {
 
 func (m *metrics) ordered(err error) { m.orders.WithLabelValues(codeLabel(err)).Inc() }
 
-func (m *metrics) fetched(n int) { m.copied.Add(float64(n)) }
+// checked notes the trial of a disk.
+func (s *Server) checked(dir string, took time.Duration, err error) {
+	result := "ok"
+	if err != nil {
+		result = "failed"
+		s.log.Warn().Err(err).Str("dir", dir).Dur("took", took).Msg("check of a disk failed")
+	}
+	s.metrics.checks.WithLabelValues(dir, result).Inc()
+}
 
 // stock reads containers and disks when it is asked.
 type stock struct {

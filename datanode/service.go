@@ -2,6 +2,7 @@ package datanode
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -46,17 +47,9 @@ func (s *Server) register(r *rpc.Server) {
 		return &dnpb.WriteResponse{}, rpc.Payload{}, err
 	})
 	rpc.Bulk(r, "dn.Read", s.readRemote)
-	rpc.Unary(r, "dn.ListBlocks", func(ctx context.Context, req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error) {
-		if err := s.meant(req.GetNode()); err != nil {
-			return nil, err
-		}
-		return s.ListBlocks(ctx, req)
+	rpc.Unary(r, "dn.ListBlocks", func(_ context.Context, req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error) {
+		return s.set.List(req)
 	})
-}
-
-// ListBlocks returns a page of a container's committed blocks, in order of local ids.
-func (s *Server) ListBlocks(_ context.Context, req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error) {
-	return s.set.List(req)
 }
 
 // meant refuses a call for another datanode: a client may hold an address that was
@@ -69,7 +62,8 @@ func (s *Server) meant(node string) error {
 	return nil
 }
 
-// readRemote reads into a buffer that is taken back when the reply is sent.
+// readRemote reads into a buffer that is taken back when the reply is sent, or, if the
+// caller gave up before, when the disk has let go of it.
 func (s *Server) readRemote(ctx context.Context, req *dnpb.ReadRequest, _ []byte) (*dnpb.ReadResponse, rpc.Payload, error) {
 	if err := s.meant(req.GetNode()); err != nil {
 		return nil, rpc.Payload{}, err
@@ -78,54 +72,89 @@ func (s *Server) readRemote(ctx context.Context, req *dnpb.ReadRequest, _ []byte
 	if err != nil {
 		return nil, rpc.Payload{}, err
 	}
-	buf, release, err := s.buffers.get(ctx, need)
+	buf, release, err := s.buffers.get(ctx, s.set.Disk(req.GetBlock().GetContainer()), need)
 	if err != nil {
 		return nil, rpc.Payload{}, err
 	}
-	resp, payload, err := s.Read(ctx, req, buf)
-	if err != nil {
-		release()
-		return nil, rpc.Payload{}, err
+	done := make(chan reading, 1)
+	go func() { // ends when the disk lets it
+		r := reading{err: ozerr.New(ozerr.Internal, "the read of %v panicked", req.GetBlock())}
+		defer func() {
+			if p := recover(); p != nil {
+				s.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("read panicked")
+			}
+			done <- r
+		}()
+		r.resp, r.payload, r.err = s.Read(ctx, req, buf)
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			release()
+			return nil, rpc.Payload{}, r.err
+		}
+		return r.resp, rpc.Payload{Bytes: r.payload, Release: release}, nil
+	case <-ctx.Done():
+		go func() {
+			<-done
+			release()
+		}()
+		return nil, rpc.Payload{}, ozerr.Wrap(ozerr.Timeout, ctx.Err(), "reading %v", req.GetBlock())
 	}
-	return resp, rpc.Payload{Bytes: payload, Release: release}, nil
+}
+
+// reading is what a read brought.
+type reading struct {
+	resp    *dnpb.ReadResponse
+	payload []byte
+	err     error
 }
 
 // maxReply is the largest payload of a reply.
 const maxReply = rpc.MaxPayload
 
-// maxReplies bounds the memory of replies that wait for slow readers.
-const maxReplies = 128 << 20
+// maxReplies bounds the memory of replies that wait for slow readers, or for a disk. Each
+// disk has its share, so that one that hangs doesn't take the others'; it is at least
+// minReplies.
+const (
+	maxReplies = 128 << 20
+	minReplies = 32 << 20
+)
 
-// buffers are reused reply buffers of a few sizes, bounded in sum.
+// buffers are reused reply buffers of a few sizes, bounded in sum for each disk.
 type buffers struct {
-	room  *semaphore.Weighted
+	room  []*semaphore.Weighted // by disk
 	pools []sync.Pool
 }
 
 // bufferSizes: small blocks, a unit, common chunks widened to units, anything.
 var bufferSizes = []int{16 << 10, 256 << 10, 1280 << 10, 4352 << 10, maxReply}
 
-func newBuffers() *buffers {
-	b := &buffers{room: semaphore.NewWeighted(maxReplies), pools: make([]sync.Pool, len(bufferSizes))}
+func newBuffers(disks int) *buffers {
+	b := &buffers{pools: make([]sync.Pool, len(bufferSizes))}
+	for range disks {
+		b.room = append(b.room, semaphore.NewWeighted(int64(max(minReplies, maxReplies/disks))))
+	}
 	for i, size := range bufferSizes {
 		b.pools[i].New = func() any { p := make([]byte, size); return &p }
 	}
 	return b
 }
 
-// get returns a buffer of at least n bytes, waiting for room until ctx ends.
-func (b *buffers) get(ctx context.Context, n int) ([]byte, func(), error) {
+// get returns a buffer of at least n bytes for a read of the disk, waiting for room
+// until ctx ends.
+func (b *buffers) get(ctx context.Context, disk, n int) ([]byte, func(), error) {
 	i := 0
 	for bufferSizes[i] < n {
 		i++
 	}
-	size := int64(bufferSizes[i])
-	if err := b.room.Acquire(ctx, size); err != nil {
+	room, size := b.room[disk], int64(bufferSizes[i])
+	if err := room.Acquire(ctx, size); err != nil {
 		return nil, nil, ozerr.Wrap(ozerr.Unavailable, err, "too many replies wait to be read")
 	}
 	p := b.pools[i].Get().(*[]byte)
 	return *p, func() {
 		b.pools[i].Put(p)
-		b.room.Release(size)
+		room.Release(size)
 	}, nil
 }

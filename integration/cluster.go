@@ -402,6 +402,20 @@ func (p *Process) Stop() error {
 	}
 }
 
+// Ended tells whether a process that was started has ended by itself, and how.
+func (p *Process) Ended() (how error, ended bool) {
+	if p.cmd == nil {
+		return nil, false
+	}
+	select {
+	case how = <-p.done:
+		p.done <- how
+		return how, true
+	default:
+		return nil, false
+	}
+}
+
 // Running tells whether the process was started and neither killed nor stopped.
 func (p *Process) Running() bool { return p.cmd != nil }
 

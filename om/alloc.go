@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
@@ -184,6 +185,12 @@ func (a *allocator) isFull(c *openContainer) bool {
 	return float64(max(used, c.used)) >= a.cfg.CloseThreshold*float64(a.cfg.ContainerSize)
 }
 
+// isOld: one that has blocks and was open for long, see Redundancy.OpenMax.
+func (a *allocator) isOld(c *openContainer, now time.Time) bool {
+	_, blocks := a.view.Usage(c.info.Id, c.info.Nodes)
+	return blocks > 0 && now.Sub(time.Unix(0, c.info.CreatedNs)) >= a.cfg.Redundancy.OpenMax
+}
+
 // grow creates containers until target fit the wish. With at least one in hand,
 // a failure to create more is not the caller's trouble.
 func (a *allocator) grow(ctx context.Context, w wish, target int) ([]*openContainer, error) {
@@ -231,16 +238,16 @@ func (a *allocator) create(ctx context.Context, w wish) error {
 	return nil
 }
 
-// spent returns the open containers that should close: full ones, and those with
-// fewer replicas than could be had now.
-func (a *allocator) spent() []uint64 {
+// spent returns the open containers that should close: full ones, old ones, those with
+// fewer replicas than could be had now, and those on a node that is to get nothing new.
+func (a *allocator) spent(now time.Time) []uint64 {
 	healthy := a.view.Usable(nil, a.cfg.MinFree)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var out []uint64
 	for id, c := range a.open {
 		factor, err := replicationFactor(c.info.Replication, a.cfg.Replication)
-		if err == nil && (a.isFull(c) || len(c.info.Nodes) < min(factor, healthy)) {
+		if err == nil && (a.isFull(c) || a.isOld(c, now) || len(c.info.Nodes) < min(factor, healthy) || a.view.AnyBarred(c.info.Nodes)) {
 			out = append(out, id)
 		}
 	}

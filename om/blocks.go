@@ -85,7 +85,9 @@ func (s *Server) reportBadReplica(ctx context.Context, req *ompb.ReportBadReplic
 	s.log.Warn().Uint64("container", req.GetBlock().GetContainer()).Uint64("local", req.GetBlock().GetLocal()).
 		Str("node", req.NodeId).Bool("close", req.CloseContainer).Str("reason", req.Reason).Msg("bad replica reported")
 	s.metrics.badReplicas.Inc()
-	if req.CloseContainer {
+	if !req.CloseContainer { // a failed write is repaired when the container has closed
+		t.repl.blame(req.NodeId, req.Block)
+	} else {
 		if err := t.beginClose(ctx, req.GetBlock().GetContainer()); err != nil {
 			return nil, err
 		}

@@ -46,6 +46,7 @@ type Config struct {
 	DeleteInterval time.Duration // how often freed blocks are ordered deleted
 	DeleteLimit    int           // most of them in one go
 	DutyInterval   time.Duration // pace of the leader's background work
+	Redundancy     Redundancy    // how it is watched and restored
 	UploadExpiry   time.Duration // open uploads older than this are aborted
 	UploadInterval time.Duration // how often they are looked for
 
@@ -54,8 +55,8 @@ type Config struct {
 	LifecycleDay      time.Duration // another length of their days, for tests; 0: 24 h
 	ResultsKept       time.Duration // answers kept for retries of idle clients
 
-	// Secure: callers of the rpc must prove that they know the admin key, and there are
-	// S3 secrets.
+	// Secure: connections are encrypted and want the admin key on both sides, and there
+	// are S3 secrets.
 	Secure bool
 	// AdminKeyFile is made when it is not there; "" is admin.key in Dir.
 	AdminKeyFile string
@@ -101,6 +102,7 @@ func DefaultConfig() Config {
 		DeleteInterval:    time.Minute,
 		DeleteLimit:       50_000,
 		DutyInterval:      time.Second,
+		Redundancy:        DefaultRedundancy(),
 		UploadExpiry:      30 * 24 * time.Hour,
 		UploadInterval:    24 * time.Hour,
 		ResultsKept:       24 * time.Hour,
@@ -136,7 +138,7 @@ func (c *Config) Validate() error {
 	case c.LeaseTTL <= 0 || c.DutyInterval <= 0 || c.UploadInterval <= 0 || c.UploadExpiry <= 0 || c.DeleteInterval <= 0 || c.DeleteLimit <= 0 || c.DeleteGrace < 0:
 		return errors.New("om: intervals must be positive")
 	}
-	return c.Placement.Validate()
+	return errors.Join(c.Placement.Validate(), c.Redundancy.validate())
 }
 
 // FromConf reads the keys of om.
@@ -162,6 +164,7 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.DeleteLimit = k.Int("ozone.key.deleting.limit.per.task")
 	c.UploadExpiry = k.Duration("ozone.om.open.mpu.expire.threshold")
 	c.UploadInterval = k.Duration("ozone.om.open.mpu.cleanup.service.interval")
+	c.Redundancy.fromConf(k)
 	c.Secure = k.Bool("ozone.security.enabled")
 	c.AdminKeyFile = k.String("ozone.admin.key.file")
 	c.SecretKey = k.String("ozone.om.s3.secret.key")
@@ -173,6 +176,7 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.EventTimeout = k.Duration("mini.om.notification.timeout")
 	c.EventBacklog = k.Int("mini.om.notification.backlog")
 	c.Region = k.String("mini.s3g.region")
+	c.Raft.TrailingLogs = uint64(max(k.Int("ozone.om.ratis.log.purge.gap"), 0))
 	c.Pprof = k.Bool("hdds.profiler.endpoint.enabled")
 	c.Raft.SegmentBytes = int(k.Size("ozone.om.ratis.segment.size"))
 	c.Raft.MarkerEntries = uint64(k.Int("ozone.om.ratis.snapshot.auto.trigger.threshold"))

@@ -17,7 +17,7 @@ const dutyTimeout = 30 * time.Second
 func (s *Server) duties() {
 	tick := time.NewTicker(s.cfg.DutyInterval)
 	defer tick.Stop()
-	var tidied, swept time.Time
+	var tidied, swept, looked time.Time
 	for {
 		select {
 		case <-tick.C:
@@ -28,6 +28,10 @@ func (s *Server) duties() {
 			continue
 		}
 		s.duty("close containers", s.closeContainers)
+		if t := s.present(); t != nil && t.repl.due(time.Now(), looked) {
+			looked = time.Now()
+			s.duty("watch redundancy", s.watchRedundancy)
+		}
 		if time.Since(swept) >= s.cfg.DeleteInterval {
 			swept = time.Now()
 			s.duty("delete blocks", s.sweep)
@@ -55,12 +59,16 @@ func (s *Server) duty(name string, f func(context.Context, *tenure) error) {
 }
 
 func (s *Server) closeContainers(ctx context.Context, t *tenure) error {
-	for _, id := range t.alloc.spent() {
+	for _, id := range t.alloc.spent(time.Now()) {
 		if err := t.beginClose(ctx, id); err != nil {
 			return err
 		}
 	}
 	return t.closer.step(ctx)
+}
+
+func (s *Server) watchRedundancy(ctx context.Context, t *tenure) error {
+	return t.repl.step(ctx, time.Now())
 }
 
 func (s *Server) sweep(ctx context.Context, t *tenure) error {

@@ -1,8 +1,10 @@
 package om
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
@@ -84,7 +86,11 @@ func (s *Server) changeGroup(ctx context.Context, op *ompb.ChangeGroup) (*ompb.R
 	var err error
 	switch op.Action {
 	case ompb.ChangeGroup_TRANSFER:
-		err = s.node.Transfer(ctx, op.Id)
+		if op.Id == "" && s.peers != nil && s.leads() {
+			err = s.transfer(ctx)
+		} else {
+			err = s.node.Transfer(ctx, op.Id)
+		}
 	case ompb.ChangeGroup_REMOVE:
 		err = s.node.Remove(ctx, op.Id)
 	case ompb.ChangeGroup_PROMOTE:
@@ -99,10 +105,55 @@ func (s *Server) changeGroup(ctx context.Context, op *ompb.ChangeGroup) (*ompb.R
 	return s.group()
 }
 
+// handOverLimit bounds how long a leader that stops looks for a successor.
+const handOverLimit = 4 * time.Second
+
+// handOver gives leadership to a follower that answers and is furthest, before this om
+// stops: an election after a timeout would cost everybody a second. If it fails, that
+// is what happens.
+func (s *Server) handOver() {
+	if s.peers == nil || !s.isOpen() {
+		return
+	}
+	if _, leads := s.node.Leading(); !leads {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, handOverLimit)
+	defer cancel()
+	err := s.transfer(ctx)
+	s.log.Info().Err(err).Msg("handed leadership over before stopping")
+}
+
+// transfer tries the voters that answer, the furthest first.
+func (s *Server) transfer(ctx context.Context) error {
+	answers := s.askPeers(ctx)
+	var fit []string
+	for _, r := range s.node.Roles() {
+		if a, asked := answers[r.ID]; asked && a.err == nil && r.Voter && a.info.Leader == s.cfg.ID {
+			fit = append(fit, r.ID)
+		}
+	}
+	slices.SortStableFunc(fit, func(a, b string) int {
+		return cmp.Compare(answers[b].info.Applied, answers[a].info.Applied)
+	})
+	err := error(ozerr.New(ozerr.Unavailable, "no other voter answers"))
+	for _, id := range fit {
+		if err = s.node.Transfer(ctx, id); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 const (
 	memberTick     = 500 * time.Millisecond
 	promoteTimeout = 10 * time.Second
 )
+
+func (s *Server) leads() bool {
+	_, ok := s.node.Leading()
+	return ok
+}
 
 // watchMembership has a learner ask for its vote once it has caught up.
 func (s *Server) watchMembership() {

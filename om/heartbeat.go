@@ -48,12 +48,19 @@ func (s *Server) Heartbeat(ctx context.Context, hb *dnpb.Heartbeat) (*dnpb.Heart
 		if err != nil {
 			return nil, err
 		}
-		t.registry.put(hb.Node)
+		t.registry.address(hb.Node)
 		s.log.Info().Str("node", hb.Node.Id).Str("address", hb.Node.Address).Msg("datanode registered")
 	}
 	reply := &dnpb.HeartbeatReply{ClusterId: t.clusterID, Leader: true}
 	reply.WantFullReport = s.view.Heartbeat(hb) // first: it already shows what the orders did
 	t.orders.done(hb.Node.Id, hb.DoneOrders)
+	t.orders.fail(hb.Node.Id, hb.FailedOrders)
+	for _, b := range hb.BadBlocks {
+		s.log.Warn().Uint64("container", b.GetBlock().GetContainer()).Uint64("local", b.GetBlock().GetLocal()).
+			Str("node", hb.Node.Id).Str("reason", b.Reason).Msg("bad block reported")
+		s.metrics.badBlocks.Inc()
+		t.repl.blame(hb.Node.Id, b.Block)
+	}
 	reply.Orders = t.orders.pending(hb.Node.Id, time.Now(), maxOrders)
 	return reply, nil
 }

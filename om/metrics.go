@@ -10,6 +10,7 @@ import (
 
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/om/placement"
+	"github.com/mini-ozone/mini-ozone/om/replication"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
@@ -19,6 +20,7 @@ type metrics struct {
 	requests        *prometheus.CounterVec   // op, code
 	latency         *prometheus.HistogramVec // op
 	badReplicas     prometheus.Counter
+	badBlocks       prometheus.Counter
 	eventsDelivered *prometheus.CounterVec // target
 	eventFailures   *prometheus.CounterVec // target
 	eventsDropped   *prometheus.CounterVec // target
@@ -44,6 +46,8 @@ func newMetrics() *metrics {
 			Buckets: prometheus.ExponentialBuckets(50e-6, 2.5, 14)}, []string{"op"}),
 		badReplicas: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ozone_om_bad_replicas_total", Help: "Replicas that clients reported as failed."}),
+		badBlocks: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ozone_om_bad_blocks_total", Help: "Blocks that datanodes themselves found bad."}),
 		eventsDelivered: byTarget("events_delivered_total", "Events that targets have taken."),
 		eventFailures:   byTarget("event_failures_total", "Messages that targets did not take."),
 		eventsDropped:   byTarget("events_dropped_total", "Events lost because too many were waiting."),
@@ -53,7 +57,7 @@ func newMetrics() *metrics {
 			Name: "ozone_om_lifecycle_total", Help: "What lifecycle rules did: versions marked deleted, removed, found locked or changed; uploads aborted."},
 			[]string{"outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.latency, m.badReplicas, m.lifecycle,
+	m.registry.MustRegister(m.requests, m.latency, m.badReplicas, m.badBlocks, m.lifecycle,
 		m.eventsDelivered, m.eventFailures, m.eventsDropped, m.eventsWaiting)
 	return m
 }
@@ -74,6 +78,9 @@ func (m *metrics) gauges(s *Server) {
 	gauge("raft_term", "Raft term.", nil, func() float64 { return float64(s.node.Stats().Term) })
 	gauge("raft_queued", "Requests waiting for the log.", nil, func() float64 { return float64(s.node.Stats().Queued) })
 	gauge("applied_requests", "Requests applied since the start.", nil, func() float64 { return float64(s.node.Stats().Requests) })
+	gauge("raft_stall_seconds", "How long the write of the log under way has taken.", nil, func() float64 { return s.node.Stats().Stalled.Seconds() })
+	gauge("peers", "Members of the group that vote, as known here.", nil, func() float64 { return float64(s.voters()) })
+	gauge("damaged_states", "Damaged states that were moved aside in the metadata directory.", nil, func() float64 { return float64(len(s.asides())) })
 	gauge("leader", "1 on the leader.", nil, func() float64 {
 		if _, ok := s.node.Leading(); ok {
 			return 1
@@ -100,7 +107,26 @@ func (m *metrics) gauges(s *Server) {
 		}
 	}
 	gauge("open_containers", "Containers that take new blocks (leader).", nil, soft(func(t *tenure) int { return t.alloc.count() }))
+	m.redundancyGauges(gauge, soft)
 	gauge("pending_orders", "Orders that datanodes have not reported done (leader).", nil, soft(func(t *tenure) int { return t.orders.count() }))
+}
+
+// redundancyGauges are the replication manager's figures as of its last round.
+func (m *metrics) redundancyGauges(gauge func(name, help string, labels prometheus.Labels, f func() float64), soft func(func(*tenure) int) func() float64) {
+	for _, h := range replication.Healths() {
+		gauge("containers", "Containers by health, those that are open aside (leader).", prometheus.Labels{"health": string(h)},
+			soft(func(t *tenure) int { return int(t.repl.status().ByHealth[string(h)]) }))
+	}
+	gauge("unhealthy_replicas", "Damaged replicas on living datanodes (leader).", nil, soft(func(t *tenure) int { return t.repl.damaged() }))
+	gauge("unknown_containers", "Containers that datanodes report and om does not know (leader).", nil, soft(func(t *tenure) int { return t.repl.unknown() }))
+	gauge("replication_orders", "Copies, repairs and removals of replicas under way (leader).", nil, soft(func(t *tenure) int {
+		n, _ := t.repl.inFlight()
+		return n
+	}))
+	gauge("replication_bytes", "Bytes of the copies under way, estimated (leader).", nil, soft(func(t *tenure) int {
+		_, n := t.repl.inFlight()
+		return int(n)
+	}))
 }
 
 func (m *metrics) request(req *ompb.Request, err error, d time.Duration) {

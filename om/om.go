@@ -129,7 +129,7 @@ func (s *Server) openAlone() error {
 
 // openNode opens the state and starts what works on it.
 func (s *Server) openNode() (err error) {
-	if s.node, err = raftnode.Open(s.raftConfig()); err != nil {
+	if s.node, err = s.openRaft(); err != nil {
 		return err
 	}
 	s.metrics.gauges(s)
@@ -229,11 +229,12 @@ func addrOf(l net.Listener) string {
 	return l.Addr().String()
 }
 
-// Close takes no more requests, then ends the background work, then leaves the
-// group and closes the state. It returns when every goroutine has ended.
+// Close hands leadership over, takes no more requests, then ends the background work,
+// then closes the state. It returns when every goroutine has ended.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		var errs []error
+		s.handOver()
 		if s.rpc != nil {
 			errs = append(errs, s.rpc.Close())
 		} else if s.rpcL != nil {

@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"github.com/mini-ozone/mini-ozone/om/placement"
+	"github.com/mini-ozone/mini-ozone/om/table"
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
 // addSoft fills what an answer has from heartbeats and not from the tables.
-func (s *Server) addSoft(resp *ompb.Response) {
+func (s *Server) addSoft(tx *table.Txn, resp *ompb.Response) {
 	switch r := resp.Result.(type) {
 	case *ompb.Response_Key:
 		for _, replicas := range r.Key.Locations {
@@ -20,8 +21,22 @@ func (s *Server) addSoft(resp *ompb.Response) {
 			s.addNode(n)
 		}
 	case *ompb.Response_Containers:
-		for _, c := range r.Containers.Containers {
-			c.UsedBytes, c.Blocks = s.view.Usage(c.Id, c.Nodes)
+		s.addContainers(tx, r.Containers.Containers, false)
+	case *ompb.Response_Container:
+		s.addContainers(tx, []*ompb.ContainerInfo{r.Container}, true)
+	}
+}
+
+func (s *Server) addContainers(tx *table.Txn, list []*ompb.ContainerInfo, replicas bool) {
+	t := s.present()
+	var nodes *survey
+	if t != nil {
+		nodes = t.repl.survey()
+	}
+	for _, c := range list {
+		c.UsedBytes, c.Blocks = s.view.Usage(c.Id, c.Nodes)
+		if t != nil {
+			t.repl.fill(nodes, c, func() bool { return hasBlocks(tx, c.Id) }, replicas)
 		}
 	}
 }
@@ -31,6 +46,10 @@ func (s *Server) addNode(n *ompb.NodeInfo) {
 	n.Health = string(st.Health)
 	n.Capacity, n.Used, n.Remaining = st.Capacity, st.Used, st.Remaining
 	n.Containers, n.Version = uint64(st.Containers), st.Version
+	for _, d := range st.Disks {
+		n.Disks = append(n.Disks, &ompb.NodeDisk{Path: d.Path, Failed: d.Failed, Reason: d.Reason,
+			Capacity: d.Capacity, Used: d.Used, Remaining: d.Remaining})
+	}
 	if !st.Seen.IsZero() {
 		n.LastHeartbeatNs = st.Seen.UnixNano()
 	}

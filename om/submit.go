@@ -10,6 +10,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/om/raftnode"
 	"github.com/mini-ozone/mini-ozone/om/state"
 	"github.com/mini-ozone/mini-ozone/om/table"
+	"github.com/mini-ozone/mini-ozone/proto/dnpb"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
@@ -58,6 +59,8 @@ func (s *Server) dispatch(ctx context.Context, req *ompb.Request) (*ompb.Respons
 		return s.joinGroup(ctx, op.JoinGroup)
 	case *ompb.Request_ChangeGroup:
 		return s.changeGroup(ctx, op.ChangeGroup)
+	case *ompb.Request_GetReplication, *ompb.Request_ControlReplication, *ompb.Request_CloseContainerNow:
+		return s.replication(ctx, req)
 	case *ompb.Request_GetSecret:
 		return s.secret(ctx, req)
 	case *ompb.Request_SetUser:
@@ -86,12 +89,52 @@ func (s *Server) write(ctx context.Context, req *ompb.Request) (*ompb.Response, 
 	if err := s.checkTargets(req); err != nil {
 		return nil, err
 	}
+	if err := s.checkNodeChange(req); err != nil {
+		return nil, err
+	}
 	resp, err := s.node.Propose(ctx, req)
 	if err == nil && resp.Error == nil {
 		s.filled(req)
+		s.nodeChanged(req)
 		s.sendTestEvents(req)
 	}
 	return resp, err
+}
+
+// replication answers what concerns the replication manager.
+func (s *Server) replication(ctx context.Context, req *ompb.Request) (*ompb.Response, error) {
+	t, err := s.tenure(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch op := req.Op.(type) {
+	case *ompb.Request_ControlReplication:
+		err = t.repl.control(op.ControlReplication)
+	case *ompb.Request_CloseContainerNow:
+		err = s.closeNow(ctx, t, op.CloseContainerNow.Container)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &ompb.Response{Result: &ompb.Response_Replication{Replication: t.repl.status()}}, nil
+}
+
+// closeNow begins to close a container that an administrator names.
+func (s *Server) closeNow(ctx context.Context, t *tenure, id uint64) error {
+	var info *ompb.ContainerInfo
+	err := s.node.View(func(tx *table.Txn) error {
+		info = state.Container(tx, id)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case info == nil:
+		return ozerr.New(ozerr.ContainerNotFound, "container %d does not exist", id)
+	case info.State != uint32(dnpb.ContainerState_OPEN):
+		return ozerr.New(ozerr.InvalidRequest, "container %d is %s already", id, dnpb.ContainerState(info.State))
+	}
+	return t.beginClose(ctx, id)
 }
 
 // propose is a change of om's own; the response's error becomes the error.
@@ -110,12 +153,12 @@ func (s *Server) read(ctx context.Context, req *ompb.Request) (resp *ompb.Respon
 	}
 	err = s.node.View(func(tx *table.Txn) error {
 		resp = state.Read(tx, req)
+		s.addSoft(tx, resp)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.addSoft(resp)
 	return resp, nil
 }
 
@@ -145,6 +188,21 @@ func (s *Server) members() []raftnode.Role {
 		}
 	}
 	return roles
+}
+
+func (s *Server) voters() (n int) {
+	for _, r := range s.node.Roles() {
+		if r.Voter {
+			n++
+		}
+	}
+	return n
+}
+
+// asides are the directories with damaged state that nobody has removed yet.
+func (s *Server) asides() []string {
+	dirs, _ := raftnode.Aside(s.cfg.Dir) // fails only for a bad pattern
+	return dirs
 }
 
 func roleName(r raftnode.Role) string {

@@ -36,6 +36,7 @@ type sweeper struct {
 	todo  map[string][]*tomb // by node, not yet ordered
 
 	mu   sync.Mutex
+	live map[uint64]map[*tomb]bool // by container, those that wait for a node
 	held int
 	gone []*ompb.DeletedBlock // deleted everywhere, not yet forgotten
 }
@@ -47,7 +48,7 @@ type tomb struct {
 }
 
 func newSweeper(cfg *Config, r *registry, o *orders, propose proposeFunc) *sweeper {
-	return &sweeper{grace: cfg.DeleteGrace, limit: cfg.DeleteLimit, registry: r, orders: o, propose: propose, todo: map[string][]*tomb{}}
+	return &sweeper{grace: cfg.DeleteGrace, limit: cfg.DeleteLimit, registry: r, orders: o, propose: propose, todo: map[string][]*tomb{}, live: map[uint64]map[*tomb]bool{}}
 }
 
 // step forgets what is deleted everywhere and orders the next rows.
@@ -118,10 +119,51 @@ func (w *sweeper) take(tombs []*tomb) {
 	for _, t := range tombs {
 		if len(t.waiting) == 0 {
 			w.gone = append(w.gone, t.row)
+			continue
 		}
 		for n := range t.waiting {
 			w.todo[n] = append(w.todo[n], t)
 		}
+		id := t.row.GetId().GetContainer()
+		if w.live[id] == nil {
+			w.live[id] = map[*tomb]bool{}
+		}
+		w.live[id][t] = true
+	}
+}
+
+// moved takes note of a new replica set: who left it is no longer waited for, and who
+// came has to delete too. Only the duty loop may call it.
+func (w *sweeper) moved(container uint64, came, left []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for t := range w.live[container] {
+		for _, n := range came {
+			if !t.waiting[n] {
+				t.waiting[n] = true
+				w.todo[n] = append(w.todo[n], t)
+			}
+		}
+		for _, n := range left {
+			w.deleted(t, n)
+		}
+	}
+}
+
+// deleted: the node doesn't have the block any more. The caller holds mu.
+func (w *sweeper) deleted(t *tomb, node string) {
+	if !t.waiting[node] {
+		return
+	}
+	delete(t.waiting, node)
+	if len(t.waiting) > 0 {
+		return
+	}
+	w.gone = append(w.gone, t.row)
+	id := t.row.GetId().GetContainer()
+	delete(w.live[id], t)
+	if len(w.live[id]) == 0 {
+		delete(w.live, id)
 	}
 }
 
@@ -151,10 +193,7 @@ func (w *sweeper) orderNode(ctx context.Context, node string, ts []*tomb) error 
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		for _, t := range ts {
-			delete(t.waiting, node)
-			if len(t.waiting) == 0 {
-				w.gone = append(w.gone, t.row)
-			}
+			w.deleted(t, node)
 		}
 	})
 }

@@ -3,17 +3,13 @@ package om
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/om/state"
 	"github.com/mini-ozone/mini-ozone/om/table"
-	"github.com/mini-ozone/mini-ozone/proto/commonpb"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
@@ -30,6 +26,7 @@ type tenure struct {
 	closer   *closer
 	orders   *orders
 	sweeper  *sweeper
+	repl     *replicator
 }
 
 // tenure returns the present one. Errors: NotLeader and those of Propose.
@@ -77,14 +74,16 @@ func (s *Server) newTenure(ctx context.Context) (*tenure, error) {
 	if err := s.nameCluster(ctx, t); err != nil {
 		return nil, err
 	}
-	t.registry = &registry{nodes: map[string]*commonpb.Node{}}
+	t.registry = &registry{nodes: map[string]*ompb.NodeInfo{}}
 	t.orders = newOrders(&idRange{kind: "order", step: 10_000, propose: s.propose})
 	t.alloc = newAllocator(&s.cfg, s.view, &idRange{kind: "block", step: 100_000, propose: s.propose}, s.propose)
 	t.closer = newCloser(s.view, t.registry, t.orders, s.propose)
 	t.sweeper = newSweeper(&s.cfg, t.registry, t.orders, s.propose)
+	t.repl = newReplicator(&s.cfg, s.log, s.view, t.registry, t.orders, s.propose, s.loadContainers)
+	t.repl.one, t.repl.moved, t.repl.close = s.loadContainer, t.sweeper.moved, t.beginClose
 	err := s.node.View(func(tx *table.Txn) error {
 		state.Nodes(tx, func(n *ompb.NodeInfo) bool {
-			t.registry.put(n.Node)
+			t.registry.put(n)
 			return true
 		})
 		state.Containers(tx, func(c *ompb.ContainerInfo) bool {
@@ -101,6 +100,7 @@ func (s *Server) newTenure(ctx context.Context) (*tenure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the tables: %w", err)
 	}
+	s.view.Bar(t.registry.barred())
 	s.log.Info().Uint64("term", term).Str("cluster", t.clusterID).Int("nodes", t.registry.count()).
 		Int("open_containers", t.alloc.count()).Msg("leader is ready")
 	return t, nil
@@ -133,49 +133,4 @@ func (s *Server) clusterID() (id string, err error) {
 		return nil
 	})
 	return id, err
-}
-
-// registry is the leader's copy of the registered nodes.
-type registry struct {
-	mu    sync.Mutex
-	nodes map[string]*commonpb.Node
-}
-
-func (r *registry) put(n *commonpb.Node) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.nodes[n.GetId()] = n
-}
-
-// has tells whether the node is registered.
-func (r *registry) has(id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.nodes[id] != nil
-}
-
-// same tells whether the node is registered exactly so.
-func (r *registry) same(n *commonpb.Node) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return proto.Equal(r.nodes[n.Id], n)
-}
-
-// find returns the nodes of these ids, without those not registered.
-func (r *registry) find(ids []string) []*commonpb.Node {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]*commonpb.Node, 0, len(ids))
-	for _, id := range ids {
-		if n := r.nodes[id]; n != nil {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
-func (r *registry) count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.nodes)
 }

@@ -75,10 +75,11 @@ type page struct {
 	Nodes                   []pageNode
 	Containers              []pageContainer
 	MoreContainers          bool
+	Damaged                 []string // states that were moved aside
 	At                      string
 }
 
-type pageRole struct{ ID, Address, Role string }
+type pageRole struct{ ID, Address, Raft, Role string }
 
 type pageNode struct {
 	ID, Address, Rack, Health, Version, Seen string
@@ -108,8 +109,9 @@ func (s *Server) page() (*page, error) {
 	_, leading := s.node.Leading()
 	p := &page{ID: s.cfg.ID, Leading: leading, Stats: s.node.Stats(), Security: s.security(),
 		At: time.Now().UTC().Format(time.RFC3339)}
+	p.Damaged = s.asides()
 	for _, r := range s.members() {
-		p.Roles = append(p.Roles, pageRole{r.ID, r.RPCAddress, roleName(r)})
+		p.Roles = append(p.Roles, pageRole{r.ID, r.RPCAddress, r.RaftAddress, roleName(r)})
 	}
 	err := s.node.View(func(tx *table.Txn) error {
 		p.ClusterID = state.ClusterID(tx)

@@ -28,7 +28,8 @@ type Options struct {
 	Budget         time.Duration // for requests whose ctx has no deadline; 0 means 15 s
 	AttemptTimeout time.Duration // for one try at one om; 0 means 5 s
 	MinBackoff     time.Duration // between tries; 0 means 20 ms, doubling
-	MaxBackoff     time.Duration // 0 means 1 s
+	MaxBackoff     time.Duration // 0 means 250 ms
+	SuspectAfter   time.Duration // without an answer, the other oms are asked who leads; 0 means 500 ms
 	RPC            rpc.ClientOptions
 }
 
@@ -38,7 +39,8 @@ func (o Options) withDefaults() Options {
 		value time.Duration
 	}{
 		{&o.Budget, 15 * time.Second}, {&o.AttemptTimeout, 5 * time.Second},
-		{&o.MinBackoff, 20 * time.Millisecond}, {&o.MaxBackoff, time.Second},
+		{&o.MinBackoff, 20 * time.Millisecond}, {&o.MaxBackoff, 250 * time.Millisecond},
+		{&o.SuspectAfter, 500 * time.Millisecond},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
@@ -60,6 +62,14 @@ type Client struct {
 	mu     sync.Mutex
 	all    []*OM // given, and those learnt from hints
 	closed bool
+	wg     sync.WaitGroup // of suspicions
+
+	scouting sync.Mutex // held while the oms are asked who leads
+	scouted  struct {   // the last answer
+		of     *OM
+		at     time.Time
+		leader string
+	}
 }
 
 // OM is one om, wherever its leader is.
@@ -89,12 +99,14 @@ func (c *Client) OMs() []*OM { return slices.Clone(c.given) }
 // Close breaks the connections; requests under way fail.
 func (c *Client) Close() error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.closed = true
+	all := slices.Clone(c.all)
+	c.mu.Unlock()
 	var errs []error
-	for _, o := range c.all {
+	for _, o := range all {
 		errs = append(errs, o.rpc.Close())
 	}
+	c.wg.Wait()
 	return errors.Join(errs...)
 }
 
@@ -165,12 +177,6 @@ func (c *Client) Submit(ctx context.Context, req *ompb.Request) (*ompb.Response,
 	}
 }
 
-func (c *Client) try(ctx context.Context, o *OM, req *ompb.Request) (*ompb.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.AttemptTimeout)
-	defer cancel()
-	return o.Submit(ctx, req)
-}
-
 // mayRepeat: om recognises the repetition, or it changes nothing.
 func mayRepeat(req *ompb.Request) bool {
 	if req.GetClientId() != "" {
@@ -180,7 +186,8 @@ func mayRepeat(req *ompb.Request) bool {
 	case *ompb.Request_GetVolume, *ompb.Request_ListVolumes, *ompb.Request_GetBucket, *ompb.Request_ListBuckets,
 		*ompb.Request_GetKey, *ompb.Request_ListKeys, *ompb.Request_GetUpload, *ompb.Request_ListParts,
 		*ompb.Request_ListUploads, *ompb.Request_AllocateBlocks, *ompb.Request_ReportBadReplica,
-		*ompb.Request_ListNodes, *ompb.Request_ListContainers, *ompb.Request_GetRoles,
+		*ompb.Request_ListNodes, *ompb.Request_ListContainers, *ompb.Request_GetRoles, *ompb.Request_GetGroup,
+		*ompb.Request_GetContainer, *ompb.Request_ListContainerBlocks, *ompb.Request_GetReplication,
 		*ompb.Request_GetBucketDocument, *ompb.Request_ListVersions, *ompb.Request_FindUser, *ompb.Request_ListUsers:
 		return true
 	case *ompb.Request_GetSecret:
@@ -215,10 +222,10 @@ func giveUp(ctx context.Context, last, err error) error {
 	return &ozerr.Error{Code: code, Message: fmt.Sprintf("no answer from om in time: %v", last), Err: last}
 }
 
-// hinted is the om that a NOT_LEADER error names, nil if none.
+// hinted is the om that an error names as the leader, nil if none.
 func (c *Client) hinted(err error) *OM {
 	var e *ozerr.Error
-	if !errors.As(err, &e) || e.Code != ozerr.NotLeader || e.Detail == "" {
+	if !errors.As(err, &e) || e.Detail == "" || e.Code != ozerr.NotLeader && e.Code != ozerr.Unavailable {
 		return nil
 	}
 	c.mu.Lock()

@@ -74,11 +74,11 @@ func (c *container) forget(now time.Time) (left int) {
 	if c.state == dnpb.ContainerState_CLOSING {
 		since = now.Add(-c.opt.ClosingIdle)
 	}
-	for _, p := range c.pending {
+	for local, p := range c.pending {
 		switch {
 		case p.commit != nil: // the next sync publishes it
 		case p.touched.Before(since):
-			c.drop(p)
+			delete(c.pending, local)
 		default:
 			left++
 		}
@@ -103,12 +103,7 @@ func (c *container) maintain(ctx context.Context, now time.Time) (closed bool, e
 		err = c.finishClose(ctx)
 		return err == nil, err
 	}
-	err = c.mark()
-	c.giveBack()
-	if c.stale.Swap(false) {
-		c.measure()
-	}
-	return false, err
+	return false, c.mark()
 }
 
 func (c *container) tail() int64 {
@@ -189,17 +184,12 @@ func (c *container) stop(ctx context.Context) error {
 // release waits for the sync loop and closes the file; from then on the container
 // answers writes with cause. The caller holds appending.
 func (c *container) release(cause error) error {
-	c.halt(cause)
-	c.loops.Wait()
-	return c.file.Close()
-}
-
-// halt lets nothing more be written; the caller holds appending.
-func (c *container) halt(cause error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.stopped = true
-	if c.broken == nil || errors.Is(cause, errReplaced) {
+	if c.broken == nil {
 		c.broken = cause
 	}
+	c.mu.Unlock()
+	c.loops.Wait()
+	return c.file.Close()
 }

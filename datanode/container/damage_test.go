@@ -97,7 +97,7 @@ func (x *session) check(t *testing.T, fsys vfs.FS) {
 // TestEveryDiskOperationFails fails operation 0, 1, 2 … until a session succeeds, with
 // each kind of error; then the power goes. What was acknowledged is there.
 func TestEveryDiskOperationFails(t *testing.T) {
-	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
+	for _, cause := range []error{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
 		t.Run(cause.Error(), func(t *testing.T) {
 			for n := 0; ; n++ {
 				mem := vfs.NewMem(0)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 )
 
@@ -34,6 +33,8 @@ func (c *container) syncTo(ctx context.Context, off int64) error {
 		c.mu.Unlock()
 		select {
 		case <-round:
+		case <-c.vol.hung:
+			return c.vol.answers()
 		case <-ctx.Done():
 			return ozerr.Wrap(ozerr.Timeout, ctx.Err(), "waiting for the disk of container %d", c.id)
 		}
@@ -69,7 +70,6 @@ func (c *container) syncLoop() {
 		if err != nil {
 			_ = c.fail(err)
 		}
-		failpoint.Hit("dn/after-sync")
 
 		c.mu.Lock()
 		if err == nil {
@@ -89,11 +89,7 @@ func (c *container) publish() (n int) {
 	for n < len(c.committing) && c.committing[n].end <= c.durable {
 		cm := c.committing[n]
 		c.committing[n] = nil
-		if cm.repair {
-			if old, was := c.index.replace(cm.row); was {
-				c.dead = append(c.dead, dead{row: old, until: cm.end})
-			}
-		} else if p := c.pending[cm.row.local]; p != nil && p.commit == cm {
+		if p := c.pending[cm.row.local]; p != nil && p.commit == cm {
 			delete(c.pending, cm.row.local)
 			c.index.put(cm.row)
 		}
@@ -121,7 +117,8 @@ func (c *container) flow(ctx context.Context) error {
 	}
 	c.mu.Unlock()
 	if due {
-		_ = c.file.Writeback(from, end-from) // a hint; the sync will tell
+		// A hint; the sync will tell. The kernel may take its time, for ever if the disk hangs.
+		_ = c.vol.do(ctx, func() error { return c.file.Writeback(from, end-from) })
 	}
 	if end-durable >= maxUnsynced {
 		return c.syncTo(ctx, end-maxUnsynced/2)

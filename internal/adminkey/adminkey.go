@@ -1,5 +1,5 @@
 // Package adminkey finds the key by which, in secure mode, servers and administrators
-// prove themselves to om and to datanodes.
+// know one another and encrypt what they say.
 package adminkey
 
 import (

@@ -45,6 +45,41 @@ func BenchmarkUnary(b *testing.B) {
 	}
 }
 
+// BenchmarkSecure compares what TLS costs: a handshake, and 1 MiB payloads.
+func BenchmarkSecure(b *testing.B) {
+	for name, key := range map[string][]byte{"clear": nil, "secure": keyA} {
+		b.Run("connect/"+name, func(b *testing.B) {
+			ts := startKeyed(b, key)
+			for b.Loop() {
+				c := NewClient(ts.addr, ClientOptions{Key: key})
+				if err := c.Call(context.Background(), "echo", &commonpb.Node{}, &commonpb.Node{}); err != nil {
+					b.Fatal(err)
+				}
+				_ = c.Close()
+			}
+		})
+		b.Run("unary/"+name, func(b *testing.B) {
+			c := startClient(b, startKeyed(b, key).addr, ClientOptions{Key: key})
+			for b.Loop() {
+				if err := c.Call(context.Background(), "echo", &commonpb.Node{}, &commonpb.Node{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		for _, n := range []int{1, 4} {
+			b.Run(fmt.Sprintf("write/1M/%s/c=%d", name, n), func(b *testing.B) {
+				c := startClient(b, startKeyed(b, key).addr, ClientOptions{Key: key})
+				in := make([]byte, 1<<20)
+				b.SetBytes(1 << 20)
+				parallel(b, n, func() error {
+					_, err := c.CallBulk(context.Background(), "write", &dnpb.WriteRequest{BlockLength: 1 << 20}, in, nil, nil)
+					return err
+				})
+			})
+		}
+	}
+}
+
 func BenchmarkBulk(b *testing.B) {
 	for _, size := range []int{4 << 10, 1 << 20, 4 << 20} {
 		for _, c := range []int{1, 4, 32} {

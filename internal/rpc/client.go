@@ -30,9 +30,10 @@ type ClientOptions struct {
 	PingEvery   time.Duration // silence after which a ping is sent; 0 means 2 s
 	PingTimeout time.Duration // further silence that breaks the connection; 0 means 3 s
 
-	// Key, if set, is proven to the server and by it on each connection.
+	// Key, if set, makes every connection secure, see Credentials; the server must have
+	// the same.
 	Key []byte
-	// Dial connects; nil is plain TCP. It is the hook for TLS.
+	// Dial connects; nil is plain TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
 
@@ -65,6 +66,9 @@ type Client struct {
 	opts ClientOptions
 	pool pool
 
+	secure   *Credentials // nil without a key
+	insecure error        // why there are none with it
+
 	control *slot
 	bulk    []*slot
 	next    atomic.Uint32 // where the search for a bulk slot begins
@@ -77,6 +81,9 @@ type Client struct {
 // NewClient returns a client of addr (host:port). It connects when first used.
 func NewClient(addr string, o ClientOptions) *Client {
 	c := &Client{addr: addr, opts: o.withDefaults()}
+	if o.Key != nil {
+		c.secure, c.insecure = NewCredentials(o.Key, protocol)
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.control = &slot{client: c}
 	for range c.opts.Conns {
@@ -207,25 +214,24 @@ func (s *slot) ready() (*clientConn, <-chan struct{}, error) {
 	return nil, s.dialing, nil
 }
 
-// connect dials and, with a key, exchanges proofs.
+// connect dials and, with a key, makes the connection secure.
 func (c *Client) connect(ctx context.Context) (net.Conn, error) {
+	if c.insecure != nil {
+		return nil, ozerr.Wrap(ozerr.Internal, c.insecure, "make a certificate")
+	}
 	nc, err := c.opts.Dial(ctx, c.addr)
 	if err != nil {
 		return nil, &ozerr.Error{Code: ozerr.Unavailable, Message: "connect to " + c.addr + ": " + err.Error(), Err: err}
 	}
-	if c.opts.Key == nil {
+	if c.secure == nil {
 		return nc, nil
 	}
-	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Now()) })
-	err = proveClient(nc, c.opts.Key)
-	if !stop() && err == nil {
-		err = ctx.Err()
-	}
+	sc, err := c.secure.Client(ctx, nc)
 	if err != nil {
 		_ = nc.Close() // err says more
 		return nil, ozerr.Wrap(ozerr.Unavailable, err, "connect to %s", c.addr)
 	}
-	return nc, nil
+	return sc, nil
 }
 
 func (s *slot) dial() {

@@ -45,7 +45,7 @@ type call struct {
 
 func newClientConn(c *Client, nc net.Conn) *clientConn {
 	cc := &clientConn{link: newLink(nc, &c.pool), addr: c.addr, pending: map[uint64]*call{}}
-	cc.greeted = c.opts.Key != nil
+	cc.greeted = c.secure != nil
 	c.wg.Go(cc.writeLoop)
 	c.wg.Go(func() { cc.watch(c.opts.PingEvery, c.opts.PingTimeout, true) })
 	c.wg.Go(func() {

@@ -5,17 +5,14 @@
 // # Stream
 //
 // Either side begins with a preface of 8 bytes: "MOZR", the version (uint16, now
-// 1), a zero byte and the mode, 0 or 1. A side that reads anything else, or another
+// 1), a zero byte and the mode: 0 open, 2 secure. A side that reads anything else, or another
 // mode than its own, closes the stream. Frames follow, in both directions. All
 // integers are big endian.
 //
-// In mode 1 each side has to prove that it knows the key that both were given, before
-// the first frame. A nonce of 32 random bytes follows each preface; then the client
-// sends HMAC-SHA256(key, "mini-ozone rpc client" + client's nonce + server's nonce);
-// the server closes the stream if that is wrong, else it sends the same with "server"
-// for "client", which the client checks. Both know then that the other has the key, and
-// no answer can be sent back or be used again. What follows is neither encrypted nor
-// signed: that is TLS's business, through the dial and listener hooks.
+// In mode 2 TLS 1.3 begins right after the prefaces, with a certificate on both sides
+// that only who has the cluster's key can make (see Credentials); the server's first
+// bytes in it are its preface again, which tells the client that it was taken. Frames
+// follow in TLS. Mode 1 was a proof of the key without encryption, and is refused.
 //
 //	offset size field
 //	     0    1 kind: 1 call, 2 reply, 3 cancel, 4 ping, 5 pong

@@ -15,6 +15,9 @@ const (
 	MaxPayload = 8 << 20 // bytes of a raw payload
 )
 
+// protocol is what TLS calls this package's frames.
+const protocol = "mini-ozone-rpc/1"
+
 const (
 	prefaceLen = 8
 	headerLen  = 32
@@ -35,8 +38,9 @@ const flagError = 1
 
 // Modes of a stream.
 const (
-	modeOpen  = 0
-	modeKeyed = 1
+	modeOpen   = 0
+	modeKeyed  = 1 // of the first version with a key: proven, but in the clear
+	modeSecure = 2
 )
 
 // preface opens a stream in both directions.

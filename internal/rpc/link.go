@@ -53,7 +53,8 @@ func (f *frame) messageBytes() []byte { return f.content.b[f.method+f.header.req
 // link is one stream, seen from either side. One goroutine reads (next, read,
 // skip), one runs writeLoop, anyone may send. It ends by fail.
 type link struct {
-	conn net.Conn
+	raw  net.Conn // closes it
+	conn net.Conn // carries it: raw, or a secure connection over it
 	in   *bufio.Reader
 	pool *pool
 
@@ -69,7 +70,7 @@ type link struct {
 }
 
 func newLink(conn net.Conn, p *pool) *link {
-	l := &link{conn: conn, pool: p, wake: make(chan struct{}, 1), broken: make(chan struct{})}
+	l := &link{raw: conn, conn: conn, pool: p, wake: make(chan struct{}, 1), broken: make(chan struct{})}
 	l.in = bufio.NewReaderSize((*countedReader)(l), readBuffer)
 	return l
 }
@@ -97,7 +98,7 @@ func (l *link) fail(err error) {
 	l.queue = nil
 	l.mu.Unlock()
 	close(l.broken)
-	_ = l.conn.Close() // the link is lost already; err says why
+	_ = l.raw.Close() // the link is lost already; err says why
 	for i := range dropped {
 		dropped[i].finish()
 	}

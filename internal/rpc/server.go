@@ -33,12 +33,13 @@ type Server struct {
 	Grace time.Duration
 	// Idle is how long a silent connection is kept. A Client pings far more often.
 	Idle time.Duration
-	// Key, if set, must be proven by every client, and is proven to it.
+	// Key, if set, makes every connection secure, see Credentials; clients must have it.
 	Key []byte
 
 	log     zerolog.Logger
 	methods map[string]handler
 	pool    pool
+	secure  *Credentials    // nil without a key
 	ctx     context.Context // of all calls
 	cancel  context.CancelFunc
 	running atomic.Int64
@@ -118,6 +119,13 @@ func (s *Server) Serve(l net.Listener) error {
 	if s.closing {
 		s.mu.Unlock()
 		return l.Close()
+	}
+	if s.Key != nil && s.secure == nil {
+		var err error
+		if s.secure, err = NewCredentials(s.Key, protocol); err != nil {
+			s.mu.Unlock()
+			return errors.Join(ozerr.Wrap(ozerr.Internal, err, "make a certificate"), l.Close())
+		}
 	}
 	if s.bytes == nil {
 		s.bytes = semaphore.NewWeighted(max(s.MaxBytes, MaxPayload))

@@ -18,22 +18,30 @@ type serverConn struct {
 	cancels map[uint64]context.CancelFunc // of the calls under way; nil once the link is lost
 }
 
-// run lets the client prove itself, if it has to, and serves it until the link ends.
+// run makes the connection secure, if it must be, and serves it until the link ends.
 func (sc *serverConn) run() error {
 	s := sc.server
-	var err error
-	if s.Key != nil {
-		err = proveServer(sc.conn, s.Key)
-	} else {
-		err = greetOpen(sc.conn, min(proofTimeout, s.Idle))
-	}
-	if err != nil {
+	if err := sc.greet(); err != nil {
 		return err
 	}
 	sc.greeted = true
 	s.wg.Go(sc.writeLoop)
 	s.wg.Go(func() { sc.watch(s.Idle/2, s.Idle/2, false) })
 	return sc.readLoop()
+}
+
+// greet finds out whether the peer may talk to us at all.
+func (sc *serverConn) greet() error {
+	s := sc.server
+	if s.secure == nil {
+		return greetOpen(sc.conn, min(secureTimeout, s.Idle))
+	}
+	nc, err := s.secure.Server(sc.conn)
+	if err != nil {
+		return err
+	}
+	sc.conn = nc
+	return nil
 }
 
 func (sc *serverConn) readLoop() error {

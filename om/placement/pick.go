@@ -8,8 +8,8 @@ import (
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
 )
 
-// defaultRack is how Ozone calls a place nobody has named.
-const defaultRack = "/default-rack"
+// DefaultRack is how Ozone calls a place nobody has named.
+const DefaultRack = "/default-rack"
 
 // Candidate is a node that may take a replica.
 type Candidate struct {
@@ -35,7 +35,7 @@ func (v *View) Pick(r Request) ([]*commonpb.Node, error) {
 	healthy, full := 0, 0
 	for id, n := range v.nodes {
 		switch {
-		case v.healthOf(id) != Healthy:
+		case v.healthOf(id) != Healthy || v.barred[id]:
 			continue
 		case slices.Contains(r.Exclude, id):
 		case n.last.Remaining < r.Room:
@@ -108,7 +108,7 @@ func otherRacks(left, chosen []Candidate) []Candidate {
 
 func rackOf(c Candidate) string {
 	if c.Rack == "" {
-		return defaultRack
+		return DefaultRack
 	}
 	return c.Rack
 }

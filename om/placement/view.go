@@ -7,6 +7,7 @@ package placement
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -52,7 +53,9 @@ type View struct {
 
 	mu      sync.Mutex
 	nodes   map[string]*node
-	changed chan struct{} // closed at the next heartbeat of a node that was not healthy
+	holders map[uint64]map[string]struct{} // nodes that report a container
+	barred  map[string]bool                // nodes that get nothing new
+	changed chan struct{}                  // closed at the next heartbeat of a node that was not healthy
 }
 
 type node struct {
@@ -67,7 +70,7 @@ func NewView(cfg Config, now func() time.Time) *View {
 	if now == nil {
 		now = time.Now
 	}
-	return &View{cfg: cfg, now: now, since: now(), nodes: map[string]*node{}, changed: make(chan struct{})}
+	return &View{cfg: cfg, now: now, since: now(), nodes: map[string]*node{}, holders: map[uint64]map[string]struct{}{}, changed: make(chan struct{})}
 }
 
 // Heartbeat takes in one heartbeat and tells whether a full report is wanted:
@@ -85,10 +88,17 @@ func (v *View) Heartbeat(hb *dnpb.Heartbeat) (wantFull bool) {
 	n.last, n.seen = hb, now
 	if hb.FullReport {
 		n.full = true
+		for c := range n.containers {
+			v.unhold(id, c)
+		}
 		n.containers = make(map[uint64]*dnpb.ContainerReport, len(hb.Containers))
 	}
 	for _, c := range hb.Containers {
 		n.containers[c.Id] = c
+		if v.holders[c.Id] == nil {
+			v.holders[c.Id] = map[string]struct{}{}
+		}
+		v.holders[c.Id][id] = struct{}{}
 	}
 	if woke {
 		close(v.changed)
@@ -96,6 +106,71 @@ func (v *View) Heartbeat(hb *dnpb.Heartbeat) (wantFull bool) {
 	}
 	return !n.full
 }
+
+func (v *View) unhold(nodeID string, container uint64) {
+	delete(v.holders[container], nodeID)
+	if len(v.holders[container]) == 0 {
+		delete(v.holders, container)
+	}
+}
+
+// Holders returns the ids of the nodes that report the container, in order.
+func (v *View) Holders(container uint64) []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Sorted(maps.Keys(v.holders[container]))
+}
+
+// Held returns the ids of all containers that a node reports, in order.
+func (v *View) Held() []uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Sorted(maps.Keys(v.holders))
+}
+
+// Gone says that a node has deleted its replica; it would not be heard before the
+// node's next full report.
+func (v *View) Gone(nodeID string, container uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if n := v.nodes[nodeID]; n != nil {
+		delete(n.containers, container)
+		v.unhold(nodeID, container)
+	}
+}
+
+// Forget drops all that is known of a node.
+func (v *View) Forget(nodeID string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if n := v.nodes[nodeID]; n != nil {
+		for c := range n.containers {
+			v.unhold(nodeID, c)
+		}
+		delete(v.nodes, nodeID)
+	}
+}
+
+// Bar names the nodes that are to get nothing new, whatever their health, instead of
+// those named before: the administrator takes them out of service.
+func (v *View) Bar(nodes map[string]bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.barred = nodes
+}
+
+// AnyBarred tells whether one of the nodes is barred.
+func (v *View) AnyBarred(nodeIDs []string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.ContainsFunc(nodeIDs, func(id string) bool { return v.barred[id] })
+}
+
+// Now is the time by which this view judges.
+func (v *View) Now() time.Time { return v.now() }
+
+// Listening tells since when this view has taken heartbeats.
+func (v *View) Listening() time.Time { return v.since }
 
 // Changed returns a channel that is closed when a node becomes healthy.
 func (v *View) Changed() <-chan struct{} {
@@ -141,6 +216,7 @@ type Status struct {
 	Version                   string
 	Capacity, Used, Remaining uint64
 	Containers                int
+	Full                      bool // it has reported all its containers
 	Disks                     []*dnpb.Disk
 }
 
@@ -156,7 +232,7 @@ func (v *View) status(id string) Status {
 	if n := v.nodes[id]; n != nil {
 		s.Node, s.Seen, s.Version, s.Disks = n.last.Node, n.seen, n.last.Version, n.last.Disks
 		s.Capacity, s.Used, s.Remaining = n.last.Capacity, n.last.Used, n.last.Remaining
-		s.Containers = len(n.containers)
+		s.Containers, s.Full = len(n.containers), n.full
 	}
 	return s
 }
@@ -227,5 +303,5 @@ func (v *View) Usable(exclude []string, room uint64) int {
 }
 
 func (v *View) usable(id string, room uint64) bool {
-	return v.healthOf(id) == Healthy && v.nodes[id].last.Remaining >= room
+	return v.healthOf(id) == Healthy && !v.barred[id] && v.nodes[id].last.Remaining >= room
 }

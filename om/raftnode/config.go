@@ -35,10 +35,10 @@ type Config struct {
 	// Listen else. The node closes it.
 	Transport raft.Transport
 	Listen    string // bind address of the TCP transport, e.g. "0.0.0.0:9872"
-	Key       []byte // peers prove on the TCP transport that they know it; nil: they prove nothing
+	Key       []byte // makes the TCP transport secure, see rpc.Credentials; nil: it is open
 
-	HeartbeatTimeout time.Duration // follower without leader: an election (1 s)
-	ElectionTimeout  time.Duration // candidate without majority: again (1 s)
+	HeartbeatTimeout time.Duration // follower without leader: an election (0.8 s)
+	ElectionTimeout  time.Duration // candidate without majority: again (0.8 s)
 	LeaseTimeout     time.Duration // leader without majority: step down (0.5 s)
 	TrailingLogs     uint64        // entries kept behind the marker for followers that lag
 
@@ -50,9 +50,9 @@ type Config struct {
 	MaxQueued      int // proposals waiting; more answer UNAVAILABLE
 	MaxQueuedBytes int64
 
-	// StallLimit ends a voter with peers whose log write hangs this long: raft's
-	// heartbeats would go on and no election would ever happen.
-	StallLimit time.Duration
+	// StallSilence is how long a log write may hang before a node with peers falls
+	// silent, so that they elect another leader (1.5 s). StallLimit ends it (10 s).
+	StallSilence, StallLimit time.Duration
 
 	SegmentBytes int   // size of a log file
 	MemTableSize int64 // of the table, bytes
@@ -61,6 +61,8 @@ type Config struct {
 	// the process; it should not return. Required.
 	Fatal func(error)
 
+	wrapLog func(recordWriter) recordWriter // a disk that fails or hangs, for tests
+
 	Log zerolog.Logger
 	Now func() time.Time // nil: time.Now
 }
@@ -68,8 +70,8 @@ type Config struct {
 // DefaultConfig has every setting except ID, Dir, Peers and Fatal.
 func DefaultConfig() Config {
 	return Config{
-		HeartbeatTimeout: time.Second,
-		ElectionTimeout:  time.Second,
+		HeartbeatTimeout: 800 * time.Millisecond,
+		ElectionTimeout:  800 * time.Millisecond,
 		LeaseTimeout:     500 * time.Millisecond,
 		TrailingLogs:     4096,
 		MarkerEntries:    20_000,
@@ -77,6 +79,7 @@ func DefaultConfig() Config {
 		ScrubPeriod:      time.Hour,
 		MaxQueued:        8192,
 		MaxQueuedBytes:   32 << 20,
+		StallSilence:     1500 * time.Millisecond,
 		StallLimit:       10 * time.Second,
 		SegmentBytes:     32 << 20,
 		MemTableSize:     32 << 20,
@@ -127,6 +130,8 @@ func (c *Config) raftConfig(notify chan<- bool) *raft.Config {
 	rc.SnapshotThreshold = 1 << 62
 	rc.NoSnapshotRestoreOnStart = true
 	rc.NoLegacyTelemetry = true
+	// A node that was removed is told so by its log, or by om; it stays to say so.
+	rc.ShutdownOnRemove = false
 	rc.NotifyCh = notify
 	rc.Logger = newLogger(c.Log, len(c.Peers) == 1)
 	return rc

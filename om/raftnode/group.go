@@ -3,7 +3,6 @@ package raftnode
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -177,15 +176,4 @@ func (n *Node) awaitTransfer(ctx context.Context, f raft.Future) error {
 	case <-ctx.Done():
 		return ozerr.Wrap(ctxCode(ctx), ctx.Err(), "transfer the leadership")
 	}
-}
-
-// ErrDamaged is in the chain of an error of Open about state that lost something. Such
-// a node must not vote: it rejoins the group with an empty directory.
-var ErrDamaged = errors.New("the state of this om is damaged")
-
-func damaged(err error) error {
-	if err == nil || errors.Is(err, ErrDamaged) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }

@@ -81,6 +81,9 @@ func (n *Node) awaitTerm(ctx context.Context) (uint64, error) {
 		if n.raft.State() != raft.Leader {
 			return 0, n.notLeader()
 		}
+		if n.trans.muted.Load() {
+			return 0, ozerr.New(ozerr.NotLeader, "%s cannot write its log and gives up its leadership", n.cfg.ID)
+		}
 		if term != 0 && term == n.raft.CurrentTerm() {
 			return term, nil
 		}

@@ -26,14 +26,23 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // records on read; so every record carries a CRC32C of ours at the end of its
 // Extensions: over index, term, type, data and the other extensions.
 type logStore struct {
-	wal  *wal.WAL
-	meta *metadb.BoltMetaDB // raft-wal leaves it open, and its lock with it
+	wal    *wal.WAL
+	writer recordWriter       // the wal, unless a test puts a bad disk before it
+	meta   *metadb.BoltMetaDB // raft-wal leaves it open, and its lock with it
 
 	fatal   func(error)
 	writing atomic.Int64 // start of the write in progress, unix ns; 0: none
 }
 
-func openLogStore(dir string, segment int, fatal func(error)) (*logStore, error) {
+// recordWriter is the part of the log that can fail or hang.
+type recordWriter interface{ StoreLogs([]*raft.Log) error }
+
+func openLogStore(dir string, segment int, fatal func(error)) (_ *logStore, err error) {
+	defer func() { // bbolt panics at pages that make no sense
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: raft log %s: %v", ErrDamaged, dir, p)
+		}
+	}()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -42,7 +51,7 @@ func openLogStore(dir string, segment int, fatal func(error)) (*logStore, error)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open raft log %s: %w", dir, err), meta.Close())
 	}
-	return &logStore{wal: w, meta: meta, fatal: fatal}, nil
+	return &logStore{wal: w, writer: w, meta: meta, fatal: fatal}, nil
 }
 
 func (s *logStore) close() error { return errors.Join(s.wal.Close(), s.meta.Close()) }
@@ -68,7 +77,7 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 		sealed[i] = &copies[i]
 	}
 	s.writing.Store(time.Now().UnixNano())
-	err := s.wal.StoreLogs(sealed)
+	err := s.writer.StoreLogs(sealed)
 	s.writing.Store(0)
 	if err != nil {
 		s.fatal(fmt.Errorf("write raft log: %w", err))
@@ -79,6 +88,30 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 
 // StoreLog is StoreLogs of one.
 func (s *logStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
+
+// verify reads every record.
+func (s *logStore) verify(stop <-chan struct{}) error {
+	first, err := s.wal.FirstIndex()
+	if err != nil || first == 0 {
+		return err
+	}
+	last, err := s.wal.LastIndex()
+	if err != nil {
+		return err
+	}
+	for i := first; i <= last; i++ {
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
+		var l raft.Log
+		if err := s.GetLog(i, &l); errors.Is(err, ErrCorruptLog) {
+			return err
+		} // others: it was cut off meanwhile
+	}
+	return nil
+}
 
 // GetLog reads and verifies a record. raft-wal still finds records of its last
 // segment that were deleted; here they are gone.

@@ -2,7 +2,6 @@ package raftnode
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -64,31 +63,4 @@ func (s *snapshots) index() uint64 {
 		return 0
 	}
 	return s.marker.Meta.Index
-}
-
-// stallLoop watches the log's writes. A voter whose disk hangs keeps sending
-// heartbeats, so its peers would wait for ever: it ends itself instead. A node
-// without peers has nobody to hand over to; it only says so.
-func (n *Node) stallLoop() {
-	if n.cfg.StallLimit <= 0 {
-		return
-	}
-	tick := time.NewTicker(n.cfg.StallLimit / 4)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-n.stop:
-			return
-		}
-		d := n.logs.stalled(time.Now())
-		if d < n.cfg.StallLimit/4 {
-			continue
-		}
-		n.log.Warn().Dur("for", d).Msg("a write of the raft log hangs")
-		if d >= n.cfg.StallLimit && !n.alone() {
-			n.cfg.Fatal(fmt.Errorf("a write of the raft log hangs for %s", d))
-			return
-		}
-	}
 }

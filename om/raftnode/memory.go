@@ -1,6 +1,59 @@
 package raftnode
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/mini-ozone/mini-ozone/internal/dirlock"
+	"github.com/mini-ozone/mini-ozone/om/table"
+)
+
+// ErrDamaged is in the chain of an error of Open about state that is not what was
+// written. Such a node must not vote: it rejoins its group with an empty directory.
+var ErrDamaged = errors.New("the state of this om is damaged")
+
+// damage adds ErrDamaged to an error of opening state, unless it is about the machine:
+// a disk that cannot be read, a directory in use or not ours.
+func damage(err error) error {
+	var errno syscall.Errno
+	switch {
+	case err == nil, errors.Is(err, ErrDamaged), errors.Is(err, table.ErrLocked), errors.Is(err, dirlock.ErrInUse):
+		return err
+	case errors.As(err, &errno) && errno != syscall.ENOENT:
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
+}
+
+// stateParts are the parts of a node's directory that make up its memory.
+var stateParts = []string{"log", "snapshot", "table", "table.restore"}
+
+// asidePrefix begins the names of directories with damaged state.
+const asidePrefix = "damaged-"
+
+// SetAside moves the state in a node's directory into a new one beside it, whose path
+// it returns: nothing is deleted, and the next Open finds an empty node. A part that a
+// crash leaves behind is damage again, and moved by the next call.
+func SetAside(dir string, now time.Time) (string, error) {
+	aside := filepath.Join(dir, asidePrefix+now.UTC().Format("20060102T150405.000Z"))
+	if err := os.Mkdir(aside, 0o750); err != nil {
+		return "", err
+	}
+	for _, part := range stateParts {
+		if err := os.Rename(filepath.Join(dir, part), filepath.Join(aside, part)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return aside, errors.Join(syncDir(aside), syncDir(dir))
+}
+
+// Aside lists the directories that SetAside has left in dir.
+func Aside(dir string) ([]string, error) { return filepath.Glob(filepath.Join(dir, asidePrefix+"*")) }
 
 // memory is what a directory, or a running node, remembers of a group.
 type memory struct {

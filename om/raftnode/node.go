@@ -48,7 +48,7 @@ type Node struct {
 	logs  *logStore
 	fsm   *fsm
 	snaps *snapshots
-	trans raft.Transport
+	trans *mutable
 	raft  *raft.Raft
 
 	changing chan struct{} // semaphore of one: the membership is being changed
@@ -96,6 +96,7 @@ func Open(cfg Config) (*Node, error) {
 	n.wg.Go(n.confirmLoop)
 	n.wg.Go(n.markerLoop)
 	n.wg.Go(n.stallLoop)
+	n.wg.Go(n.standLoop)
 	n.wg.Go(n.scrubLoop)
 	return n, nil
 }
@@ -105,22 +106,25 @@ func (n *Node) open() (err error) {
 		return err
 	}
 	if n.logs, err = openLogStore(filepath.Join(n.cfg.Dir, "log"), n.cfg.SegmentBytes, n.cfg.Fatal); err != nil {
-		return err
+		return damage(err)
+	}
+	if n.cfg.wrapLog != nil {
+		n.logs.writer = n.cfg.wrapLog(n.logs.writer)
 	}
 	if n.snaps, err = openSnapshots(filepath.Join(n.cfg.Dir, "snapshot"), n.logs); err != nil {
-		return err
+		return damage(err)
 	}
 	opts := table.Options{Log: n.cfg.Log, MemTableSize: n.cfg.MemTableSize}
 	if n.fsm, err = openFSM(filepath.Join(n.cfg.Dir, "table"), opts); err != nil {
-		return err
+		return damage(err)
 	}
 	n.fsm.snaps, n.snaps.fsm = n.snaps, n.fsm
 	if err := n.snaps.check(n.fsm.applied.get()); err != nil {
-		return err
+		return damage(err)
 	}
 	m, err := n.remembered()
 	if err != nil {
-		return err
+		return damage(err)
 	}
 	if err := m.whole(); err != nil {
 		return err
@@ -131,9 +135,11 @@ func (n *Node) open() (err error) {
 		}
 	}
 	// Not before: nobody may get a vote out of a node that has no part in the group.
-	if n.trans, err = openTransport(&n.cfg); err != nil {
+	t, err := openTransport(&n.cfg)
+	if err != nil {
 		return err
 	}
+	n.trans = &mutable{Transport: t}
 	return n.startRaft()
 }
 
@@ -142,7 +148,7 @@ func (n *Node) startRaft() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if e, ok := p.(error); ok {
-				err = fmt.Errorf("raft refuses its log, wipe this node and let it rejoin: %w", e)
+				err = damage(fmt.Errorf("raft refuses its log: %w", e))
 				return
 			}
 			panic(p)
@@ -160,7 +166,7 @@ func (n *Node) startRaft() (err error) {
 		}
 	}
 	if n.raft, err = raft.NewRaft(rc, n.fsm, cache, n.logs.wal, n.snaps, n.trans); err != nil {
-		return fmt.Errorf("start raft: %w", err)
+		return damage(fmt.Errorf("start raft: %w", err))
 	}
 	return n.electAlone()
 }
@@ -197,7 +203,7 @@ func (n *Node) Close() error {
 func (n *Node) closeStores() error {
 	var errs []error
 	if n.raft == nil && n.trans != nil {
-		errs = append(errs, closeTransport(n.trans))
+		errs = append(errs, n.trans.Close())
 	}
 	if n.fsm != nil {
 		errs = append(errs, n.fsm.close())
@@ -262,6 +268,7 @@ type Stats struct {
 	Requests                      uint64 // applied since the start
 	Entries                       uint64 // proposed here since the start
 	Queued                        int
+	Stalled                       time.Duration // how long the log write under way has taken
 }
 
 // Stats returns the node's figures.
@@ -270,5 +277,6 @@ func (n *Node) Stats() Stats {
 		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.fsm.applied.get(),
 		Marker: n.snaps.index(), Requests: n.fsm.requests.Load(),
 		Entries: n.proposer.entries.Load(), Queued: len(n.proposer.queue),
+		Stalled: n.logs.stalled(time.Now()),
 	}
 }

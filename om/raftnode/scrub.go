@@ -7,7 +7,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/om/table"
 )
 
-// scrubLoop verifies the tables now and then. Damage ends the process: reads and
+// scrubLoop verifies the tables and the log now and then. Damage ends the process: reads and
 // compactions don't notice it, they miss rows. The next Open says what to do.
 func (n *Node) scrubLoop() {
 	if n.cfg.ScrubPeriod <= 0 {
@@ -22,12 +22,15 @@ func (n *Node) scrubLoop() {
 			return
 		}
 		err := n.fsm.verify()
+		if err == nil {
+			err = n.logs.verify(n.stop)
+		}
 		switch {
-		case errors.Is(err, table.ErrCorrupt):
+		case errors.Is(err, table.ErrCorrupt), errors.Is(err, ErrCorruptLog):
 			n.cfg.Fatal(err)
 			return
-		case err != nil:
-			return // closed
+		case err != nil && n.ctx.Err() == nil:
+			n.log.Warn().Err(err).Msg("scrub not done, will be tried again")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package raftnode
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,21 +21,21 @@ import (
 type stream struct {
 	net.Listener
 	advertise raft.ServerAddress
-	key       []byte        // that peers prove to know; nil: they need not
-	proven    chan net.Conn // peers that did; only with a key
-	done      chan struct{} // closed by Close
+	secure    *rpc.Credentials // of this om and its peers; nil in open mode
+	proven    chan net.Conn    // connections of peers that have them
+	done      chan struct{}    // closed by Close
 
 	mu     sync.Mutex
 	conns  map[*streamConn]struct{}
 	closed bool
 }
 
-func newStream(l net.Listener, advertise raft.ServerAddress, key []byte) *stream {
+func newStream(l net.Listener, advertise raft.ServerAddress, secure *rpc.Credentials) *stream {
 	s := &stream{
-		Listener: l, advertise: advertise, key: key, proven: make(chan net.Conn), done: make(chan struct{}),
+		Listener: l, advertise: advertise, secure: secure, proven: make(chan net.Conn), done: make(chan struct{}),
 		conns: map[*streamConn]struct{}{},
 	}
-	if key != nil {
+	if secure != nil {
 		go s.admit()
 	}
 	return s
@@ -58,12 +59,13 @@ func (s *stream) admit() {
 			return // closed
 		}
 		go func() {
-			if err := rpc.ProveServer(c, s.key); err != nil {
-				_ = c.Close() // a stranger; the proof has told it why
+			sc, err := s.secure.Server(c)
+			if err != nil {
+				_ = c.Close() // a stranger, who was told why
 				return
 			}
 			select {
-			case s.proven <- c:
+			case s.proven <- sc:
 			case <-s.done:
 			}
 		}()
@@ -83,7 +85,7 @@ func (s *stream) Addr() net.Addr { return hostPort(s.advertise) }
 
 // Accept waits for a peer.
 func (s *stream) Accept() (net.Conn, error) {
-	if s.key != nil {
+	if s.secure != nil {
 		select {
 		case c := <-s.proven:
 			return c, nil
@@ -105,13 +107,16 @@ func (s *stream) Dial(addr raft.ServerAddress, timeout time.Duration) (net.Conn,
 		return nil, err
 	}
 	own, err := s.own(c)
-	if err != nil || s.key == nil {
+	if err != nil || s.secure == nil {
 		return own, err
 	}
-	if err := rpc.ProveClient(own, s.key, timeout); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	sc, err := s.secure.Client(ctx, own)
+	if err != nil {
 		return nil, errors.Join(err, own.Close())
 	}
-	return own, nil
+	return sc, nil
 }
 
 // Close ends the listener and all connections.
@@ -169,12 +174,19 @@ func openTransport(c *Config) (raft.Transport, error) {
 		_, t := raft.NewInmemTransport(c.raftAddress(c.self()))
 		return t, nil
 	}
+	var secure *rpc.Credentials
+	if c.Key != nil {
+		var err error
+		if secure, err = rpc.NewCredentials(c.Key, "mini-ozone-raft/1"); err != nil {
+			return nil, fmt.Errorf("raft transport: %w", err)
+		}
+	}
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("raft transport: %w", err)
 	}
 	return raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:  newStream(l, c.raftAddress(c.self()), c.Key),
+		Stream:  newStream(l, c.raftAddress(c.self()), secure),
 		MaxPool: 3,
 		Timeout: 10 * time.Second,
 		Logger:  newLogger(c.Log, false),

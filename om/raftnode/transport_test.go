@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"github.com/mini-ozone/mini-ozone/internal/rpc"
 )
 
 // With a key only who knows it is heard, and a stranger who says nothing keeps nobody
@@ -14,11 +16,15 @@ import (
 func TestStreamWithKey(t *testing.T) {
 	key := bytes.Repeat([]byte{7}, 32)
 	open := func(key []byte) *stream {
+		secure, err := rpc.NewCredentials(key, "mini-ozone-raft/1")
+		if err != nil {
+			t.Fatal(err)
+		}
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newStream(l, raft.ServerAddress(l.Addr().String()), key)
+		s := newStream(l, raft.ServerAddress(l.Addr().String()), secure)
 		t.Cleanup(func() { _ = s.Close() })
 		return s
 	}

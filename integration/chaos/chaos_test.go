@@ -1,0 +1,74 @@
+package chaos
+
+import (
+	"flag"
+	"reflect"
+	"testing"
+	"time"
+)
+
+var (
+	seed     = flag.Uint64("chaos.seed", 0, "seed of TestKills and TestChaos; 0 draws one")
+	kills    = flag.Int("chaos.kills", 200, "processes that TestKills kills")
+	duration = flag.Duration("chaos.duration", 40*time.Second, "how long TestChaos makes faults")
+)
+
+// TestKills kills processes at random, one, several or all at once, with kill -9 under
+// load: no acknowledged write may be lost.
+func TestKills(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Seed, cfg.Kills, cfg.Kinds = *seed, *kills, []Kind{Kill, KillAll}
+	cfg.Datanodes, cfg.Settle = 3, 0
+	cfg.Clients, cfg.Rate = 16, 200
+	cfg.Pause, cfg.Down, cfg.Duration = 400*time.Millisecond, 300*time.Millisecond, 12*time.Hour
+	cfg.Calm, cfg.Floor = 3*time.Second, 4 // the machine may be busy with other tests
+	report := check(t, cfg)
+	if report.Kills < *kills {
+		t.Errorf("%d kills", report.Kills)
+	}
+	if report.Writes < *kills/2 {
+		t.Errorf("only %d writes were acknowledged during %d kills", report.Writes, report.Kills)
+	}
+}
+
+// The n-th step of a schedule is decided by the seed and the fleet alone, so that a run
+// can be made again; and every kind comes.
+func TestScheduleIsReplayable(t *testing.T) {
+	s := &schedule{
+		seed: 7, roles: []role{om, om, om, datanode, datanode, datanode, gateway, gateway}, kinds: Kinds(),
+		places: Places(), pause: time.Second, down: time.Second, frozen: time.Second,
+	}
+	again := *s
+	came := map[Kind]int{}
+	for n := range 1000 {
+		e := s.step(n)
+		if other := again.step(n); !reflect.DeepEqual(e, other) {
+			t.Fatalf("%v, and again %v", e, other)
+		}
+		came[e.kind]++
+		for _, v := range e.victims {
+			if r := s.roles[v]; e.kind == WipeOM && r != om || (e.kind == WipeNode || e.kind == Flip) && r != datanode {
+				t.Errorf("%v", e)
+			}
+		}
+	}
+	for _, k := range Kinds() {
+		if came[k] == 0 {
+			t.Errorf("no %s in 1000 steps", k)
+		}
+	}
+}
+
+// A body says whose it is, and no two versions are the same.
+func TestContent(t *testing.T) {
+	a, b := writer{1, 2}, writer{1, 3}
+	for v := 1; v < 300; v++ {
+		x := a.content(v)
+		if len(x) != a.length(v) || string(x) != string(a.content(v)) {
+			t.Fatalf("version %d is not always the same", v)
+		}
+		if len(x) > 64 && (string(x) == string(b.content(v)) || string(x) == string(a.content(v+1))) {
+			t.Fatalf("version %d is like another", v)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package chaos
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestPlacesAreTheSources compares the table of places with the source: each is there
+// once, and none is forgotten.
+func TestPlacesAreTheSources(t *testing.T) {
+	hit := regexp.MustCompile(`failpoint\.Hit\("([^"]+)"\)`)
+	var found []string
+	for _, dir := range []string{"client", "om", "datanode", "s3g"} {
+		err := filepath.WalkDir(filepath.Join("../..", dir), func(path string, d os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			for _, m := range hit.FindAllSubmatch(source, -1) {
+				found = append(found, string(m[1]))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range found {
+		if !slices.Contains(Places(), name) {
+			t.Errorf("%s is in the source but not in the table", name)
+		}
+	}
+	for _, name := range Places() {
+		switch n := len(slices.DeleteFunc(slices.Clone(found), func(f string) bool { return f != name })); n {
+		case 1:
+		default:
+			t.Errorf("%s is %d times in the source", name, n)
+		}
+	}
+}
+
+// TestEveryFailpoint has a server die once at each place that hurts, under load, and then
+// looks whether anything was lost. Places of snapshots need three oms, the others go
+// faster with one.
+func TestEveryFailpoint(t *testing.T) {
+	programs(t) // before the parallel tests, for honest times
+	for name, want := range map[string]func(string) bool{
+		"one om": func(p string) bool { return !snapshotPlace(p) }, "three oms": snapshotPlace,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := DefaultConfig()
+			cfg.OMs, cfg.Datanodes, cfg.Gateways, cfg.Clients, cfg.Rate = 1, 3, 1, 6, 80
+			if name == "three oms" {
+				cfg.OMs = 3
+			}
+			cfg.Calm, cfg.Duration, cfg.Floor, cfg.Settle = 3*time.Second, 8*time.Minute, 2, 0
+			cfg.Once = slices.DeleteFunc(Places(), func(p string) bool { return !want(p) })
+			report := check(t, cfg)
+			if len(report.Missed) > 0 {
+				t.Errorf("not come to: %v", report.Missed)
+			}
+			if report.Kills != len(cfg.Once) {
+				t.Errorf("%d deaths at %d places", report.Kills, len(cfg.Once))
+			}
+		})
+	}
+}
