@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
@@ -92,7 +93,9 @@ func (s *Server) changeGroup(ctx context.Context, op *ompb.ChangeGroup) (*ompb.R
 			err = s.node.Transfer(ctx, op.Id)
 		}
 	case ompb.ChangeGroup_REMOVE:
-		err = s.node.Remove(ctx, op.Id)
+		if err = s.canSpare(ctx, op.Id); err == nil {
+			err = s.node.Remove(ctx, op.Id)
+		}
 	case ompb.ChangeGroup_PROMOTE:
 		err = s.node.Promote(ctx, op.Id, op.Applied)
 	default:
@@ -149,6 +152,35 @@ const (
 	memberTick     = 500 * time.Millisecond
 	promoteTimeout = 10 * time.Second
 )
+
+// canSpare refuses to take out an om when those who answer would be no majority of the
+// rest: the change could not even be agreed on, and the group would stand still.
+func (s *Server) canSpare(ctx context.Context, id string) error {
+	if !s.leads() {
+		return nil // the node says who does
+	}
+	answers := map[string]peerAnswer{}
+	if s.peers != nil {
+		answers = s.askPeers(ctx)
+	}
+	voters, alive, silent := 0, 0, []string{}
+	for _, r := range s.node.Roles() {
+		if !r.Voter || r.ID == id {
+			continue
+		}
+		voters++
+		if a, asked := answers[r.ID]; r.ID == s.cfg.ID || asked && a.err == nil {
+			alive++
+		} else {
+			silent = append(silent, r.ID)
+		}
+	}
+	if alive <= voters/2 {
+		return ozerr.New(ozerr.InvalidArgument, "without %s only %d of %d oms would be there: %s does not answer",
+			id, alive, voters, strings.Join(silent, ", "))
+	}
+	return nil
+}
 
 func (s *Server) leads() bool {
 	_, ok := s.node.Leading()

@@ -395,3 +395,26 @@ func (f *fakeCluster) Roles(context.Context) (client.Roles, error) {
 	}
 	return f.roles, nil
 }
+
+func (f *fakeCluster) TransferLeadership(_ context.Context, id string) error {
+	if id == "" {
+		id = "om2"
+	}
+	known := false
+	for i := range f.roles.Roles {
+		r := &f.roles.Roles[i]
+		r.Role = "FOLLOWER"
+		if r.ID == id {
+			r.Role, known = "LEADER", true
+		}
+	}
+	if !known {
+		return ozerr.New(ozerr.InvalidArgument, "%s is not a voter of the group", id)
+	}
+	return nil
+}
+
+func (f *fakeCluster) RemoveOM(_ context.Context, id string) error {
+	f.roles.Roles = slices.DeleteFunc(f.roles.Roles, func(r client.Role) bool { return r.ID == id })
+	return nil
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,11 +38,20 @@ func run(ctx context.Context, env environment, args []string) int {
 	return report(env.err, cmd, err, s.verbose)
 }
 
-// longFlags lets "getconf -confKey KEY", which scripts for Ozone have, mean --confKey.
+// longFlags lets "getconf -confKey KEY" and "admin om decommission -nodeid ID", which
+// scripts for Ozone have, mean --confKey and --nodeid.
 func longFlags(args []string) []string {
-	if i := slices.Index(args, "-confKey"); i >= 0 && slices.Contains(args[:i], "getconf") {
-		args = slices.Clone(args)
-		args[i] = "--confKey"
+	args = slices.Clone(args)
+	for i, a := range args {
+		name, value, has := strings.Cut(a, "=")
+		group, known := map[string]string{"-confKey": "getconf", "-nodeid": "om", "-hostname": "om", "-id": "om"}[name]
+		if !known || !slices.Contains(args[:i], group) {
+			continue
+		}
+		args[i] = "-" + name
+		if has {
+			args[i] += "=" + value
+		}
 	}
 	return args
 }

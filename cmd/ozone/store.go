@@ -43,6 +43,8 @@ type nodes interface {
 	ListNodes(ctx context.Context) ([]client.NodeInfo, error)
 	ListContainers(ctx context.Context, after uint64, limit int) ([]client.ContainerInfo, bool, error)
 	Roles(ctx context.Context) (client.Roles, error)
+	TransferLeadership(ctx context.Context, id string) error
+	RemoveOM(ctx context.Context, id string) error
 }
 
 type users interface {
