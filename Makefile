@@ -81,6 +81,9 @@ chaos: ## load under faults for DURATION (10m), replayable by SEED; CHAOS has mo
 	CGO_ENABLED=0 go build -trimpath -tags failpoints -o bin/failpoints/ $(PROGRAMS:%=./cmd/%)
 	go run ./integration/chaos/run -bin bin/failpoints -duration $(DURATION) -seed $(SEED) $(CHAOS)
 
+soak: ## the long form of everything that tries to lose data, with a table at the end; most of a day. SOAK='-only kills,power'
+	go run ./integration/chaos/soak $(SOAK)
+
 fuzz-short: ## every fuzz target for FUZZTIME (10s)
 	@git grep -l '^func Fuzz' -- '*_test.go' | while read -r file; do \
 	  for f in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \

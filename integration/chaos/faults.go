@@ -204,22 +204,18 @@ func (f *faults) allowed(ctx context.Context, e event) bool {
 	if f.run.cfg.Lossy > 0 && f.lost() >= f.run.cfg.Lossy {
 		return false
 	}
-	if err := f.wait(ctx, 0); err != nil {
-		return false
-	}
-	for _, s := range f.fleet.servers { // everything is let come back
-		if s.busy {
-			f.note("waiting for %s before %v", s.Name, e)
-		}
-	}
-	for f.anyBusy() {
+	for f.anyBusy() { // everything is let come back
 		if f.wait(ctx, 50*time.Millisecond) != nil || ctx.Err() != nil {
 			return false
 		}
 	}
+	whole := f.run.storage.redundant
+	if e.kind == WipeOM {
+		whole = f.run.storage.voters
+	}
 	began := time.Now()
 	for {
-		why, err := f.run.storage.redundant(ctx)
+		why, err := whole(ctx)
 		if err == nil && why == "" {
 			f.note("redundant after %v", time.Since(began).Round(time.Millisecond))
 			return true

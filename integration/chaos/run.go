@@ -63,6 +63,9 @@ func (c *Config) conf() map[string]string {
 		"ozone.scm.block.size": "2MB", "ozone.scm.container.size": "24MB",
 		"ozone.om.block.deleting.grace": "1s", "ozone.block.deleting.service.interval": "1s",
 		"ozone.scm.stale.node.interval": "3s", "ozone.scm.dead.node.interval": "8s",
+		// Replicas that are wrong are put right at once, and what nobody finished writing goes.
+		"hdds.scm.replication.thread.interval": "1s", "mini.om.replication.settle": "2s",
+		"mini.om.container.open.max": "15s", "mini.om.container.check.interval": "5s",
 		// An om that was away for a few seconds needs a snapshot.
 		"ozone.om.ratis.snapshot.auto.trigger.threshold": "200", "ozone.om.ratis.log.purge.gap": "100",
 	}

@@ -20,6 +20,7 @@ import (
 type storage struct {
 	om    *omclient.Client
 	nodes *dnclient.Pool
+	oms   int
 }
 
 func newStorage(oms []string) (*storage, error) {
@@ -27,7 +28,7 @@ func newStorage(oms []string) (*storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &storage{om: c, nodes: dnclient.NewPool(dnclient.Options{})}, nil
+	return &storage{om: c, nodes: dnclient.NewPool(dnclient.Options{}), oms: len(oms)}, nil
 }
 
 func (s *storage) close() error { return errors.Join(s.om.Close(), s.nodes.Close()) }
@@ -74,6 +75,25 @@ func (s *storage) redundant(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return c.complete(), nil
+}
+
+// voters is why not every om of the group has a vote, which one gets when it has caught up;
+// "" if all have.
+func (s *storage) voters(ctx context.Context) (string, error) {
+	resp, err := s.om.Submit(ctx, &ompb.Request{Op: &ompb.Request_GetRoles{GetRoles: &ompb.GetRoles{}}})
+	if err != nil {
+		return "", err
+	}
+	all := resp.GetRoles().GetRoles()
+	for _, r := range all {
+		if r.Role == "LEARNER" {
+			return r.Id + " has no vote", nil
+		}
+	}
+	if len(all) != s.oms {
+		return fmt.Sprintf("the group has %d of %d oms", len(all), s.oms), nil
+	}
+	return "", nil
 }
 
 // look compares om with the datanodes; with read every replica of every block is read and
