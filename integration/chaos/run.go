@@ -155,9 +155,6 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.storm(ctx); err != nil {
 		return err
 	}
-	if err := r.fleet.restore(ctx); err != nil {
-		return fmt.Errorf("after the faults: %w", err)
-	}
 	r.s3.http.CloseIdleConnections()
 	r.cfg.Log("quiet after %d kills; %d keys are read", r.report.Kills, r.report.Keys)
 	if err := r.audit(ctx); err != nil {
@@ -198,6 +195,9 @@ func (r *run) storm(ctx context.Context) error {
 		return err
 	}
 	took := time.Since(began)
+	if err := r.fleet.restore(ctx); err != nil { // before the load ends: it may wait for a frozen gateway
+		return fmt.Errorf("after the faults: %w", err)
+	}
 	r.report.Rate = float64(r.counted()-calm) / took.Seconds()
 	stop()
 	wg.Wait()
