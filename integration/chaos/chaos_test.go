@@ -72,3 +72,14 @@ func TestContent(t *testing.T) {
 		}
 	}
 }
+
+// TestChaos makes all kinds of faults under load and audits everything. The long form is
+// make chaos.
+func TestChaos(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Seed, cfg.Duration, cfg.Floor = *seed, *duration, 4
+	if *duration < 10*time.Minute {
+		cfg.Frozen, cfg.Rate = 6*time.Second, 80
+	}
+	check(t, cfg)
+}

@@ -140,7 +140,7 @@ func (f *faults) apply(ctx context.Context, e event) error {
 		signal(victims)
 	}
 	for _, s := range victims {
-		if err := f.strike(e, s); err != nil {
+		if err := f.strike(ctx, e, s); err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
 		}
 	}
@@ -156,7 +156,7 @@ func names(servers []*server) string {
 }
 
 // strike does to s what e says.
-func (f *faults) strike(e event, s *server) error {
+func (f *faults) strike(ctx context.Context, e event, s *server) error {
 	switch e.kind {
 	case Kill, KillAll:
 		f.kills++
@@ -166,10 +166,16 @@ func (f *faults) strike(e event, s *server) error {
 		f.later(s, e.hold, s.Thaw)
 		return s.Freeze()
 	case Stop:
-		if err := s.Stop(); err != nil {
-			f.run.violate("%s was told to stop: %v", s.Name, err)
-		}
+		f.stop(s)
 		f.later(s, e.hold, s.Start)
+	case Roll:
+		f.stop(s)
+		if err := s.Start(); err != nil {
+			return err
+		}
+		if err := s.WaitReady(context.WithoutCancel(ctx)); err != nil {
+			f.run.violate("%s is not ready after it was stopped and started: %v", s.Name, err)
+		}
 	case Failpoint:
 		s.Kill()
 		f.kills++
@@ -196,6 +202,13 @@ func (f *faults) strike(e event, s *server) error {
 		f.later(s, e.hold, s.Start)
 	}
 	return nil
+}
+
+// stop ends a server as an operator would.
+func (f *faults) stop(s *server) {
+	if err := s.Stop(); err != nil {
+		f.run.violate("%s was told to stop: %v", s.Name, err)
+	}
 }
 
 // allowed waits until nothing is missing, so that losing one server's data is covered by

@@ -19,6 +19,7 @@ const (
 	KillAll   Kind = "killall"   // SIGKILL to all at once
 	Freeze    Kind = "freeze"    // SIGSTOP, and SIGCONT after a while
 	Stop      Kind = "stop"      // SIGTERM, and a start after a while
+	Roll      Kind = "roll"      // SIGTERM to each in turn, which is back before the next
 	Failpoint Kind = "failpoint" // a restart, to die at a place that hurts
 	WipeNode  Kind = "wipenode"  // a datanode lost for good, an empty one in its place
 	WipeOM    Kind = "wipeom"    // an om's disk lost; it comes back empty
@@ -27,11 +28,11 @@ const (
 
 // Kinds are all of them.
 func Kinds() []Kind {
-	return []Kind{Kill, KillAll, Freeze, Stop, Failpoint, WipeNode, WipeOM, Flip}
+	return []Kind{Kill, KillAll, Freeze, Stop, Roll, Failpoint, WipeNode, WipeOM, Flip}
 }
 
 // weights: how often each kind comes.
-var weights = map[Kind]int{Kill: 40, KillAll: 6, Freeze: 14, Stop: 10, Failpoint: 20, WipeNode: 3, WipeOM: 3, Flip: 4}
+var weights = map[Kind]int{Kill: 40, KillAll: 6, Freeze: 14, Stop: 10, Roll: 2, Failpoint: 20, WipeNode: 3, WipeOM: 3, Flip: 4}
 
 // lossy tells whether a fault destroys data.
 func (k Kind) lossy() bool { return k == WipeNode || k == WipeOM || k == Flip }
@@ -74,7 +75,7 @@ func (s *schedule) step(n int) event {
 	e := event{n: n, after: time.Duration(rng.Int64N(int64(2 * s.pause))), kind: s.kind(rng), draw: rng.Uint64()}
 	short := 50*time.Millisecond + time.Duration(rng.Int64N(int64(s.down)))
 	switch e.kind {
-	case KillAll:
+	case KillAll, Roll:
 		for i := range s.roles {
 			e.victims = append(e.victims, i)
 		}
