@@ -21,7 +21,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
 )
 
-var powerLosses = flag.Int("power.losses", 300, "power losses in TestHistoriesWithPowerLoss")
+var powerLosses = flag.Int("power.losses", 200, "power losses in TestHistoriesWithPowerLoss")
 
 // storeNode is a datanode with a real container store on a disk in memory.
 type storeNode struct {
@@ -217,7 +217,8 @@ func (p *powerWorld) play(c *Client, steps []powerStep) error {
 		var err error
 		switch s.What {
 		case "put":
-			data := testBytes(s.Size, byte(i))
+			data := make([]byte, s.Size)
+			_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(data) // never fails
 			_, err = c.PutObject(context.Background(), keyNamed(fmt.Sprint(s.Key)), bytes.NewReader(data), PutOptions{})
 			if err == nil {
 				have[s.Key] = data
