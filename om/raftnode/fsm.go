@@ -176,6 +176,9 @@ func (f *fsm) Restore(r io.ReadCloser) error {
 	if err := f.snaps.checkIncoming(index, term); err != nil {
 		return err
 	}
+	if err := f.snaps.installing(); err != nil {
+		return err
+	}
 	failpoint.Hit("om/restore-before-swap")
 	f.swap(next)
 	failpoint.Hit("om/restore-after-swap")

@@ -119,7 +119,7 @@ func (n *Node) open() (err error) {
 		return damage(err)
 	}
 	n.fsm.snaps, n.snaps.fsm = n.snaps, n.fsm
-	if err := n.snaps.check(n.fsm.applied.get()); err != nil {
+	if err := n.snaps.check(n.fsm.applied.get(), n.fsm.db.Newest()); err != nil {
 		return damage(err)
 	}
 	m, err := n.remembered()

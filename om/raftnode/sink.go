@@ -24,7 +24,11 @@ func (k *sink) ID() string { return k.meta.ID }
 func (k *sink) mark(tableIndex uint64) error {
 	k.store.mu.Lock()
 	defer k.store.mu.Unlock()
-	return k.store.setMarker(&marker{Meta: k.meta, TableIndex: tableIndex})
+	last, err := k.store.logs.LastIndex()
+	if err != nil {
+		return err
+	}
+	return k.store.setMarker(&marker{Meta: k.meta, TableIndex: tableIndex, LogReaches: last >= k.meta.Index})
 }
 
 // Write receives the next bytes from the leader.

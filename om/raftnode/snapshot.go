@@ -38,6 +38,9 @@ type marker struct {
 	// TableIndex: the table had at least this applied and durable. Meta.Index can
 	// be above it, by entries that are not for the table.
 	TableIndex uint64
+	// LogReaches: the log held the marker's entry when it was made. That is not so for
+	// one that came from the leader, and not known of those before this field.
+	LogReaches bool `json:",omitempty"`
 }
 
 // sealedMarker is marker.json: the marker under a checksum.
@@ -56,6 +59,9 @@ const (
 	markerFile   = "marker.json"
 	spoolFile    = "spool.snap"
 	incomingFile = "incoming.snap"
+	// installingFile is there while a received snapshot replaces the table: then, and
+	// only then, the table may be ahead of log and marker.
+	installingFile = "installing"
 )
 
 func openSnapshots(dir string, logs *logStore) (*snapshots, error) {
@@ -76,28 +82,53 @@ func openSnapshots(dir string, logs *logStore) (*snapshots, error) {
 	return s, nil
 }
 
-// check compares the marker with the table and the log before raft starts.
-func (s *snapshots) check(applied uint64) error {
-	if s.marker == nil {
-		return nil
+// check compares marker, table and log before raft starts: each must reach as far as
+// the others promise. applied is the table's durable index, newest the highest of any row
+// in it. An entry is in the log, on the disk, before it is applied; so a log that ends
+// earlier has lost its end, maybe acknowledged entries, and must not vote.
+func (s *snapshots) check(applied, newest uint64) error {
+	var m marker
+	if s.marker != nil {
+		m = *s.marker
 	}
-	if applied < s.marker.TableIndex {
+	if applied < m.TableIndex {
 		return fmt.Errorf("raftnode: the table is at entry %d but the marker promises %d: "+
-			"state was lost; wipe this node and let it rejoin", applied, s.marker.TableIndex)
+			"state was lost; wipe this node and let it rejoin", applied, m.TableIndex)
 	}
-	// A snapshot was installed and the process died before raft dropped the older log.
 	last, err := s.logs.LastIndex()
 	if err != nil {
 		return err
 	}
-	if last == 0 || last >= s.marker.Meta.Index {
+	installing, err := s.wasInstalling()
+	if err != nil {
+		return err
+	}
+	if newest > max(last, m.Meta.Index) && !installing || last < m.Meta.Index && m.LogReaches {
+		return fmt.Errorf("%w: it ends at entry %d, but the table has rows of entry %d and the marker is at %d: "+
+			"its end was lost; wipe this node and let it rejoin", ErrCorruptLog, last, newest, m.Meta.Index)
+	}
+	if last == 0 || last >= m.Meta.Index {
 		return nil
 	}
+	// A snapshot was installed and the process died before raft dropped the older log.
 	first, err := s.logs.FirstIndex()
 	if err != nil {
 		return err
 	}
 	return s.logs.DeleteRange(first, last)
+}
+
+// installing notes, durably, that the table is about to be replaced by a received one.
+func (s *snapshots) installing() error {
+	return replaceFile(filepath.Join(s.dir, installingFile), nil)
+}
+
+func (s *snapshots) wasInstalling() (bool, error) {
+	_, err := os.Stat(filepath.Join(s.dir, installingFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Create begins a snapshot: a marker if barrier.Persist calls mark on the sink,
@@ -216,7 +247,10 @@ func (s *snapshots) installed() error {
 	s.incoming = nil
 	meta := in.meta
 	meta.Size = 0
-	return errors.Join(s.setMarker(&marker{Meta: meta, TableIndex: meta.Index}), os.Remove(in.path))
+	if err := s.setMarker(&marker{Meta: meta, TableIndex: meta.Index}); err != nil {
+		return err
+	}
+	return errors.Join(os.Remove(filepath.Join(s.dir, installingFile)), os.Remove(in.path))
 }
 
 // setMarker makes m durable, unless a newer one is there already: a marker of our

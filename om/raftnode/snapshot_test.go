@@ -1,6 +1,7 @@
 package raftnode
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -42,7 +43,7 @@ func TestOlderLogBehindAnInstalledSnapshotIsDropped(t *testing.T) {
 		if s, err = openSnapshots(s.dir, logs); err != nil || s.index() != tt.marker {
 			t.Fatalf("marker %d, %v", s.index(), err)
 		}
-		if err := s.check(tt.applied); (err != nil) != tt.wantErr {
+		if err := s.check(tt.applied, 0); (err != nil) != tt.wantErr {
 			t.Errorf("%+v: %v", tt, err)
 		}
 		if last, err := logs.LastIndex(); err != nil || last != tt.wantLast {
@@ -52,6 +53,54 @@ func TestOlderLogBehindAnInstalledSnapshotIsDropped(t *testing.T) {
 			if err := logs.StoreLog(&raft.Log{Index: tt.marker + 1, Term: 1}); err != nil {
 				t.Errorf("%+v: %v", tt, err)
 			}
+		}
+		if err := logs.close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestLogThatLostItsEnd: raft-wal takes a log that was cut for one whose last write was
+// torn, and goes on with what is left. Acknowledged entries would be gone, or, behind a
+// marker, new ones be taken for old.
+func TestLogThatLostItsEnd(t *testing.T) {
+	for _, tt := range []struct {
+		last, marker, newest uint64
+		installing           bool
+		refused              bool
+	}{
+		{last: 9, marker: 5, newest: 9},
+		{last: 9, marker: 5, newest: 7},
+		{last: 8, marker: 5, newest: 9, refused: true},
+		{last: 4, marker: 5, newest: 5, refused: true},
+		{last: 0, marker: 5, newest: 5, refused: true},
+		{last: 8, marker: 5, newest: 9, installing: true},
+	} {
+		dir := t.TempDir()
+		logs, err := openLogStore(filepath.Join(dir, "log"), 1<<20, func(err error) { t.Error(err) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range tt.last {
+			if err := logs.StoreLog(&raft.Log{Index: i + 1, Term: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := openSnapshots(filepath.Join(dir, "snapshot"), logs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &marker{Meta: raft.SnapshotMeta{Index: tt.marker, Term: 1}, TableIndex: tt.marker, LogReaches: true}
+		if err := s.setMarker(m); err != nil {
+			t.Fatal(err)
+		}
+		if tt.installing {
+			if err := s.installing(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.check(tt.marker, tt.newest); errors.Is(err, ErrCorruptLog) != tt.refused || !tt.refused && err != nil {
+			t.Errorf("%+v: %v", tt, err)
 		}
 		if err := logs.close(); err != nil {
 			t.Error(err)

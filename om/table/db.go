@@ -120,6 +120,10 @@ func (db *DB) Applied() (index, term uint64) {
 	return db.applied.index, db.applied.term
 }
 
+// Newest returns the highest index of any row that is here, those beyond the marker too,
+// which nobody sees before they are applied again: the raft log must reach as far.
+func (db *DB) Newest() uint64 { return db.b.MaxVersion() }
+
 // Durable returns index and term of the marker: what a crash now would come back to.
 func (db *DB) Durable() (index, term uint64) {
 	db.mu.Lock()
