@@ -29,6 +29,7 @@ var (
 const (
 	strictRecovery = 12 * time.Second // from the end of a fault until everything works again
 	strictElection = 10 * time.Second // at most one in this time, when there is no reason for any
+	strictAnswer   = 35 * time.Second // also where no majority is in sight; a frozen gateway answers later
 )
 
 // programs compiles the programs once, when the first test needs them.
@@ -125,6 +126,9 @@ func linearizable(t *testing.T, s Scenario, seed uint64) {
 	}
 	if r.Recovery > strictRecovery {
 		t.Errorf("it took %s to work again, more than %s", r.Recovery, strictRecovery)
+	}
+	if frozen := s.Name == "pauses"; !frozen && r.Slowest > strictAnswer {
+		t.Errorf("an answer took %s, more than %s", r.Slowest, strictAnswer)
 	}
 	if most := 1 + int(length/strictElection); s.CalmTerms && r.Terms > most {
 		t.Errorf("%d elections in %s without a reason", r.Terms, length)

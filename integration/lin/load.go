@@ -35,6 +35,7 @@ type Load struct {
 
 	seed    uint64
 	clients []*client
+	readers []*client // one for each gateway that only reads: where writes hang, reads may still lie
 
 	writes atomic.Int64 // that were tried, for names that differ
 
@@ -52,13 +53,16 @@ type key struct {
 	seen                  string // an entity tag that it had
 }
 
-// NewLoad makes clients, n of them for each gateway, of a bucket that exists.
+// NewLoad makes clients, n of them and a reader for each gateway, of a bucket that exists.
 func NewLoad(seed uint64, bucket string, gateways map[string]string, n int) *Load {
 	l := &Load{History: NewHistory(), bucket: bucket, seed: seed, counts: map[string]int{}}
 	for range n {
 		for _, name := range slices.Sorted(maps.Keys(gateways)) {
 			l.clients = append(l.clients, newClient(len(l.clients), name, gateways[name]))
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(gateways)) {
+		l.readers = append(l.readers, newClient(len(l.clients)+len(l.readers), name, gateways[name]))
 	}
 	for range liveKeys {
 		l.addKey()
@@ -69,14 +73,20 @@ func NewLoad(seed uint64, bucket string, gateways map[string]string, n int) *Loa
 // Run keeps all clients busy until ctx ends.
 func (l *Load) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	for _, c := range l.clients {
+	busy := func(c *client, step func(*rand.Rand)) {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(l.seed, uint64(c.id)))
 			for ctx.Err() == nil {
-				l.step(ctx, c, rng)
+				step(rng)
 			}
 			c.http.CloseIdleConnections()
 		})
+	}
+	for _, c := range l.clients {
+		busy(c, func(rng *rand.Rand) { l.step(ctx, c, rng) })
+	}
+	for _, c := range l.readers {
+		busy(c, func(rng *rand.Rand) { l.read(ctx, c, rng) })
 	}
 	wg.Wait()
 }
@@ -114,18 +124,25 @@ func (l *Load) step(ctx context.Context, c *client, rng *rand.Rand) {
 	}
 }
 
+// read looks at one of the live keys. It takes its time: what counts is that there is
+// somebody who asks, and each answer costs the checker.
+func (l *Load) read(ctx context.Context, c *client, rng *rand.Rand) {
+	background := context.WithoutCancel(ctx)
+	if rng.IntN(10) == 0 {
+		l.list(background, c)
+	} else {
+		l.get(background, c, l.pick(rng), []string{http.MethodGet, http.MethodHead}[rng.IntN(2)])
+	}
+	_ = pause(ctx, 30*time.Millisecond)
+}
+
 // FinalReads reads every key through every gateway: what was acknowledged must be there.
 // It repeats each until it is answered, or ctx ends.
 func (l *Load) FinalReads(ctx context.Context) error {
 	l.mu.Lock()
 	keys := slices.Clone(l.keys)
 	l.mu.Unlock()
-	seen := map[string]bool{}
-	for _, c := range l.clients {
-		if seen[c.name] {
-			continue
-		}
-		seen[c.name] = true
+	for _, c := range l.readers {
 		for _, k := range keys {
 			for !l.get(ctx, c, k, http.MethodGet) {
 				if err := pause(ctx, 50*time.Millisecond); err != nil {
@@ -158,6 +175,13 @@ func (l *Load) Summary() string {
 		counts = append(counts, fmt.Sprintf("%s %d", k, l.counts[k]))
 	}
 	return fmt.Sprintf("%d keys, slowest answer %s; %s", len(l.keys), l.slowest.Round(time.Millisecond), strings.Join(counts, ", "))
+}
+
+// Slowest is how long the slowest answer took.
+func (l *Load) Slowest() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.slowest
 }
 
 // put writes a key; like says under which condition.

@@ -159,6 +159,11 @@ var (
 	GatewayFromLeader = Fault{"gateway and leader cut", cut(func(n *Nemesis, leader string, _ []string) error {
 		return n.Network.Split(integration.Drop, []string{leader}, []string{n.oneOf(n.Cluster.S3Gs).Name})
 	})}
+	// DeafGateway loses what the oms answer, while its requests arrive: they are repeated,
+	// and must not take effect twice.
+	DeafGateway = Fault{"gateway deaf for oms", cut(func(n *Nemesis, leader string, oms []string) error {
+		return n.Network.Cut(n.oneOf(n.Cluster.S3Gs).Name, integration.Drop, append([]string{leader}, oms...)...)
+	})}
 	// DatanodeFromOMs cuts a datanode from the oms; gateways reach it.
 	DatanodeFromOMs = Fault{"datanode and oms cut", cut(func(n *Nemesis, leader string, oms []string) error {
 		return n.Network.Split(integration.Drop, []string{n.oneOf(n.Cluster.Datanodes).Name}, append([]string{leader}, oms...))
@@ -336,7 +341,7 @@ func split(how integration.Fault) func(context.Context, *Nemesis) error {
 		if err := n.Network.Split(how, minority, majority); err != nil {
 			return err
 		}
-		n.hold(ctx, 4*time.Second, 10*time.Second)
+		n.hold(ctx, 3*time.Second, 8*time.Second)
 		return n.Network.Heal()
 	}
 }
@@ -352,7 +357,7 @@ func cut(links func(n *Nemesis, leader string, followers []string) error) func(c
 		if err := links(n, leader.Name, namesOf(others)); err != nil {
 			return err
 		}
-		n.hold(ctx, 3*time.Second, 8*time.Second)
+		n.hold(ctx, 2*time.Second, 6*time.Second)
 		return n.Network.Heal()
 	}
 }
