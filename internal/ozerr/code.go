@@ -41,6 +41,9 @@ const (
 
 	AdminKeyRefused Code = "ADMIN_KEY_REFUSED" // a caller or a server that does not know the admin key (ours)
 
+	// A datanode was shown no block token, or one that is not good for what was asked (Ozone's).
+	BlockTokenRefused Code = "BLOCK_TOKEN_VERIFICATION_FAILED"
+
 	UserNotFound       Code = "USER_NOT_FOUND"
 	UserAlreadyExists  Code = "USER_ALREADY_EXISTS" // or its e-mail address
 	SecretAlreadyShown Code = "S3_SECRET_ALREADY_EXISTS"

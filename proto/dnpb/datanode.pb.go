@@ -1180,7 +1180,7 @@ type BlockToken struct {
 	Read          bool                   `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`
 	Write         bool                   `protobuf:"varint,4,opt,name=write,proto3" json:"write,omitempty"`
 	Delete        bool                   `protobuf:"varint,5,opt,name=delete,proto3" json:"delete,omitempty"`
-	MaxLength     uint64                 `protobuf:"varint,6,opt,name=max_length,json=maxLength,proto3" json:"max_length,omitempty"` // bytes the block may get; 0: no matter
+	MaxLength     uint64                 `protobuf:"varint,6,opt,name=max_length,json=maxLength,proto3" json:"max_length,omitempty"` // write: bytes the block may get
 	User          string                 `protobuf:"bytes,7,opt,name=user,proto3" json:"user,omitempty"`
 	ExpiresNs     int64                  `protobuf:"varint,8,opt,name=expires_ns,json=expiresNs,proto3" json:"expires_ns,omitempty"`
 	unknownFields protoimpl.UnknownFields

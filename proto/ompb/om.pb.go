@@ -6905,8 +6905,9 @@ func (x *AllocateBlocks) GetExcludeContainers() []uint64 {
 type BlockLeases struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Leases        []*BlockLease          `protobuf:"bytes,1,rep,name=leases,proto3" json:"leases,omitempty"`
-	BlockSize     uint64                 `protobuf:"varint,2,opt,name=block_size,json=blockSize,proto3" json:"block_size,omitempty"` // at most this many bytes in each block
-	ValidNs       int64                  `protobuf:"varint,4,opt,name=valid_ns,json=validNs,proto3" json:"valid_ns,omitempty"`       // don't begin to write later than so long after asking
+	BlockSize     uint64                 `protobuf:"varint,2,opt,name=block_size,json=blockSize,proto3" json:"block_size,omitempty"`            // at most this many bytes in each block
+	ValidNs       int64                  `protobuf:"varint,4,opt,name=valid_ns,json=validNs,proto3" json:"valid_ns,omitempty"`                  // don't begin to write later than so long after asking
+	TokenValidNs  int64                  `protobuf:"varint,5,opt,name=token_valid_ns,json=tokenValidNs,proto3" json:"token_valid_ns,omitempty"` // secure mode: end the block before so long after asking
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6958,6 +6959,13 @@ func (x *BlockLeases) GetBlockSize() uint64 {
 func (x *BlockLeases) GetValidNs() int64 {
 	if x != nil {
 		return x.ValidNs
+	}
+	return 0
+}
+
+func (x *BlockLeases) GetTokenValidNs() int64 {
+	if x != nil {
+		return x.TokenValidNs
 	}
 	return 0
 }
@@ -10882,12 +10890,13 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12 \n" +
 	"\vreplication\x18\x02 \x01(\tR\vreplication\x12#\n" +
 	"\rexclude_nodes\x18\x03 \x03(\tR\fexcludeNodes\x12-\n" +
-	"\x12exclude_containers\x18\x04 \x03(\x04R\x11excludeContainers\"{\n" +
+	"\x12exclude_containers\x18\x04 \x03(\x04R\x11excludeContainers\"\xa1\x01\n" +
 	"\vBlockLeases\x12,\n" +
 	"\x06leases\x18\x01 \x03(\v2\x14.ozone.om.BlockLeaseR\x06leases\x12\x1d\n" +
 	"\n" +
 	"block_size\x18\x02 \x01(\x04R\tblockSize\x12\x19\n" +
-	"\bvalid_ns\x18\x04 \x01(\x03R\avalidNsJ\x04\b\x03\x10\x04\"\x9c\x01\n" +
+	"\bvalid_ns\x18\x04 \x01(\x03R\avalidNs\x12$\n" +
+	"\x0etoken_valid_ns\x18\x05 \x01(\x03R\ftokenValidNsJ\x04\b\x03\x10\x04\"\x9c\x01\n" +
 	"\n" +
 	"BlockLease\x12%\n" +
 	"\x02id\x18\x01 \x01(\v2\x15.ozone.common.BlockIDR\x02id\x12.\n" +
