@@ -78,6 +78,8 @@ func (c *Config) known() []Key {
 // keys is sorted by name. Names, units and defaults are Ozone's where Ozone has
 // the key; those that start with mini. are ours.
 var keys = []Key{
+	{Name: "hdds.block.token.expiry.time", Kind: KindDuration, Default: "1h",
+		Doc: "Secure mode: for how long a block token is good. Reads and writes that take longer get new ones. (Ozone's default is 1d.)"},
 	{Name: "hdds.container.balancer.balancing.iteration.interval", Kind: KindDuration, Default: "70m",
 		Doc: "Pause between two iterations of the container balancer."},
 	{Name: "hdds.container.balancer.size.moved.max.per.iteration", Kind: KindSize, Default: "500GB",
@@ -126,6 +128,10 @@ var keys = []Key{
 		Doc: "Replicas that must be on other datanodes before one is in maintenance."},
 	{Name: "hdds.scm.replication.thread.interval", Kind: KindDuration, Default: "10s",
 		Doc: "How often om looks at the replicas of all containers."},
+	{Name: "hdds.secret.key.expiry.duration", Kind: KindDuration, Default: "9d",
+		Doc: "Secure mode: for how long datanodes know a key of block tokens."},
+	{Name: "hdds.secret.key.rotate.duration", Kind: KindDuration, Default: "1d",
+		Doc: "Secure mode: how often om makes a new key of block tokens."},
 	{Name: "mini.datanode.dir.slots", Kind: KindBool, Default: "false",
 		Doc: "Take the first free sub-directory slot-N of hdds.datanode.dir, so that scaled containers can share a volume."},
 	{Name: "mini.log.level", Kind: KindString, Default: "info",

@@ -46,6 +46,8 @@ type Config struct {
 	FailedTolerated int
 	// AdminKey makes connections secure; nil in open mode.
 	AdminKey []byte
+	// Now tells whether block tokens have expired; nil is time.Now.
+	Now func() time.Time
 	// Pprof serves profiles on HTTPAddress.
 	Pprof bool
 	// ShowConf writes the effective configuration for /conf; nil: no such page.

@@ -38,6 +38,7 @@ type Server struct {
 	buffers *buffers
 	orders  *orders
 	links   []*link // one for each om
+	guard   *guard  // nil in open mode
 	host    string
 	failed  chan error
 
@@ -69,6 +70,7 @@ func OpenOn(fsys vfs.FS, cfg Config, oms []OM, log zerolog.Logger) (*Server, err
 		s.links = append(s.links, newLink(s, om))
 	}
 	s.orders = newOrders(s)
+	s.guard = newGuard(cfg, s.wake)
 	if err := s.open(ctx, fsys); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the datanode: %w", err), s.Close())
 	}

@@ -145,6 +145,7 @@ func (l *link) beat(ctx context.Context) (again bool, err error) {
 	if err := l.s.join(reply.GetClusterId()); err != nil {
 		return false, err
 	}
+	l.s.guard.learn(reply.GetTokenKeys())
 	l.since = now
 	if full {
 		l.lastFull = time.Now()

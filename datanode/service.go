@@ -17,7 +17,10 @@ import (
 // Write implements client.Blocks.
 func (s *Server) Write(ctx context.Context, req *dnpb.WriteRequest, data []byte) error {
 	start := time.Now()
-	err := s.set.Write(ctx, req, data)
+	err := s.guard.allowWrite(ctx, req, len(data))
+	if err == nil {
+		err = s.set.Write(ctx, req, data)
+	}
 	s.metrics.wrote(req, len(data), start, err)
 	if err != nil {
 		s.log.Debug().Err(err).Str("request", rpc.RequestID(ctx)).Stringer("block", req.GetBlock()).Msg("write")
@@ -27,6 +30,15 @@ func (s *Server) Write(ctx context.Context, req *dnpb.WriteRequest, data []byte)
 
 // Read implements client.Blocks.
 func (s *Server) Read(ctx context.Context, req *dnpb.ReadRequest, buf []byte) (*dnpb.ReadResponse, []byte, error) {
+	if err := s.guard.allowRead(ctx, req); err != nil {
+		s.metrics.read(0, time.Now(), err)
+		return nil, nil, err
+	}
+	return s.read(ctx, req, buf)
+}
+
+// read is Read for who may.
+func (s *Server) read(ctx context.Context, req *dnpb.ReadRequest, buf []byte) (*dnpb.ReadResponse, []byte, error) {
 	start := time.Now()
 	resp, payload, err := s.set.Read(ctx, req, buf)
 	s.metrics.read(len(payload), start, err)
@@ -47,9 +59,18 @@ func (s *Server) register(r *rpc.Server) {
 		return &dnpb.WriteResponse{}, rpc.Payload{}, err
 	})
 	rpc.Bulk(r, "dn.Read", s.readRemote)
-	rpc.Unary(r, "dn.ListBlocks", func(_ context.Context, req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error) {
-		return s.set.List(req)
-	})
+	rpc.Unary(r, "dn.ListBlocks", s.ListBlocks)
+}
+
+// ListBlocks tells what a container has.
+func (s *Server) ListBlocks(ctx context.Context, req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error) {
+	if err := s.meant(req.GetNode()); err != nil {
+		return nil, err
+	}
+	if err := s.guard.allowList(ctx, req); err != nil {
+		return nil, err
+	}
+	return s.set.List(req)
 }
 
 // meant refuses a call for another datanode: a client may hold an address that was
@@ -66,6 +87,10 @@ func (s *Server) meant(node string) error {
 // caller gave up before, when the disk has let go of it.
 func (s *Server) readRemote(ctx context.Context, req *dnpb.ReadRequest, _ []byte) (*dnpb.ReadResponse, rpc.Payload, error) {
 	if err := s.meant(req.GetNode()); err != nil {
+		return nil, rpc.Payload{}, err
+	}
+	if err := s.guard.allowRead(ctx, req); err != nil { // before anything is told of the block
+		s.metrics.read(0, time.Now(), err)
 		return nil, rpc.Payload{}, err
 	}
 	need, err := s.set.ReadSize(req)
@@ -85,7 +110,7 @@ func (s *Server) readRemote(ctx context.Context, req *dnpb.ReadRequest, _ []byte
 			}
 			done <- r
 		}()
-		r.resp, r.payload, r.err = s.Read(ctx, req, buf)
+		r.resp, r.payload, r.err = s.read(ctx, req, buf)
 	}()
 	select {
 	case r := <-done:

@@ -12,7 +12,7 @@ import (
 
 // allocate leases blocks. While the leader is young or no datanode lives, it waits
 // a little for heartbeats instead of failing (or of settling for fewer replicas).
-func (s *Server) allocate(ctx context.Context, req *ompb.AllocateBlocks) (*ompb.Response, error) {
+func (s *Server) allocate(ctx context.Context, req *ompb.AllocateBlocks, user string) (*ompb.Response, error) {
 	t, err := s.tenure(ctx)
 	if err != nil {
 		return nil, err
@@ -28,6 +28,7 @@ func (s *Server) allocate(ctx context.Context, req *ompb.AllocateBlocks) (*ompb.
 	if err != nil {
 		return nil, err
 	}
+	t.tokens.Load().signLeases(leases, user, s.now())
 	return &ompb.Response{Result: &ompb.Response_Leases{Leases: leases}}, nil
 }
 

@@ -65,6 +65,10 @@ type Config struct {
 	// oms of a group need the same.
 	SecretKey, SecretKeyFile string
 
+	// Block tokens in secure mode: for how long one is good, how often they are made with
+	// a new key, and for how long a key is known.
+	TokenExpiry, TokenKeyRotation, TokenKeyExpiry time.Duration
+
 	EventTargets []string      // of bucket notifications, see notify.Open
 	EventTimeout time.Duration // for a target to take a message
 	EventBacklog int           // events waiting for one target; more, and the oldest are dropped
@@ -106,6 +110,9 @@ func DefaultConfig() Config {
 		UploadExpiry:      30 * 24 * time.Hour,
 		UploadInterval:    24 * time.Hour,
 		ResultsKept:       24 * time.Hour,
+		TokenExpiry:       time.Hour,
+		TokenKeyRotation:  24 * time.Hour,
+		TokenKeyExpiry:    9 * 24 * time.Hour,
 		EventTimeout:      10 * time.Second,
 		EventBacklog:      1_000_000,
 		Region:            "us-east-1",
@@ -133,6 +140,9 @@ func (c *Config) Validate() error {
 	case c.Raft.SegmentBytes < 64<<10 || c.Raft.MemTableSize < 1<<20 || c.Raft.MarkerPeriod <= 0 || int64(c.Raft.MarkerEntries) <= 0:
 		return errors.New("om: ozone.om.ratis.segment.size must be 64KB at least, mini.om.table.memtable.size 1MB, " +
 			"ozone.om.ratis.snapshot.auto.trigger.threshold and mini.om.marker.period positive")
+	case c.TokenExpiry <= 0 || c.TokenKeyRotation <= 0 || c.TokenKeyExpiry < c.TokenKeyRotation+c.TokenExpiry || c.TokenKeyExpiry > 60*c.TokenKeyRotation:
+		return errors.New("om: hdds.secret.key.expiry.duration must not be below the sum of hdds.secret.key.rotate.duration and " +
+			"hdds.block.token.expiry.time, nor above 60 times the first of them")
 	case c.LifecycleInterval <= 0 || c.LifecycleDay < 0:
 		return errors.New("om: ozone.lifecycle.service.interval must be positive")
 	case c.LeaseTTL <= 0 || c.DutyInterval <= 0 || c.UploadInterval <= 0 || c.UploadExpiry <= 0 || c.DeleteInterval <= 0 || c.DeleteLimit <= 0 || c.DeleteGrace < 0:
@@ -169,6 +179,9 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.AdminKeyFile = k.String("ozone.admin.key.file")
 	c.SecretKey = k.String("ozone.om.s3.secret.key")
 	c.SecretKeyFile = k.String("ozone.om.s3.secret.key.file")
+	c.TokenExpiry = k.Duration("hdds.block.token.expiry.time")
+	c.TokenKeyRotation = k.Duration("hdds.secret.key.rotate.duration")
+	c.TokenKeyExpiry = k.Duration("hdds.secret.key.expiry.duration")
 	c.Lifecycle = k.Bool("ozone.lifecycle.service.enabled")
 	c.LifecycleInterval = k.Duration("ozone.lifecycle.service.interval")
 	c.LifecycleDay = k.Duration("ozone.lifecycle.debug.day")

@@ -28,6 +28,7 @@ func (s *Server) duties() {
 			continue
 		}
 		s.duty("close containers", s.closeContainers)
+		s.duty("renew keys of block tokens", s.renewTokens)
 		if t := s.present(); t != nil && t.repl.due(time.Now(), looked) {
 			looked = time.Now()
 			s.duty("watch redundancy", s.watchRedundancy)

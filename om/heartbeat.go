@@ -62,7 +62,9 @@ func (s *Server) Heartbeat(ctx context.Context, hb *dnpb.Heartbeat) (*dnpb.Heart
 		t.repl.blame(hb.Node.Id, b.Block)
 	}
 	reply.Orders = t.orders.pending(hb.Node.Id, time.Now(), maxOrders)
-	return reply, nil
+	t.tokens.Load().signOrders(reply.Orders, s.now())
+	reply.TokenKeys, err = s.tokenKeys()
+	return reply, err
 }
 
 // followerHeartbeat keeps the view warm for the day this om leads. A node the
@@ -84,7 +86,8 @@ func (s *Server) followerHeartbeat(hb *dnpb.Heartbeat) (*dnpb.HeartbeatReply, er
 	if registered {
 		reply.WantFullReport = s.view.Heartbeat(hb)
 	}
-	return reply, nil
+	reply.TokenKeys, err = s.tokenKeys()
+	return reply, err
 }
 
 func sameCluster(hb *dnpb.Heartbeat, ours string) error {

@@ -48,7 +48,7 @@ func (s *Server) dispatch(ctx context.Context, req *ompb.Request) (*ompb.Respons
 	case nil:
 		return nil, ozerr.New(ozerr.InvalidRequest, "a request without an operation (or one this om does not know)")
 	case *ompb.Request_AllocateBlocks:
-		return s.allocate(ctx, op.AllocateBlocks)
+		return s.allocate(ctx, op.AllocateBlocks, req.User)
 	case *ompb.Request_ReportBadReplica:
 		return s.reportBadReplica(ctx, op.ReportBadReplica)
 	case *ompb.Request_GetRoles:
@@ -92,6 +92,7 @@ func (s *Server) write(ctx context.Context, req *ompb.Request) (*ompb.Response, 
 	if err := s.checkNodeChange(req); err != nil {
 		return nil, err
 	}
+	req = withoutTokens(req)
 	resp, err := s.node.Propose(ctx, req)
 	if err == nil && resp.Error == nil {
 		s.filled(req)
@@ -157,6 +158,9 @@ func (s *Server) read(ctx context.Context, req *ompb.Request) (resp *ompb.Respon
 		return nil
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := s.signed(ctx, req, resp); err != nil {
 		return nil, err
 	}
 	return resp, nil

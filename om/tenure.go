@@ -3,6 +3,7 @@ package om
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +28,7 @@ type tenure struct {
 	orders   *orders
 	sweeper  *sweeper
 	repl     *replicator
+	tokens   atomic.Pointer[tokens] // nil in open mode
 }
 
 // tenure returns the present one. Errors: NotLeader and those of Propose.
@@ -99,6 +101,9 @@ func (s *Server) newTenure(ctx context.Context) (*tenure, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load the tables: %w", err)
+	}
+	if err := s.renewTokens(ctx, t); err != nil {
+		return nil, err
 	}
 	s.view.Bar(t.registry.barred())
 	s.log.Info().Uint64("term", term).Str("cluster", t.clusterID).Int("nodes", t.registry.count()).

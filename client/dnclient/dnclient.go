@@ -113,6 +113,7 @@ func (n *Node) Read(ctx context.Context, req *dnpb.ReadRequest, buf []byte) (*dn
 func (n *Node) ListBlocks(ctx context.Context, req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error) {
 	ctx, cancel := n.deadline(ctx)
 	defer cancel()
+	req = &dnpb.ListBlocksRequest{Container: req.Container, AfterLocal: req.AfterLocal, Limit: req.Limit, Token: req.Token, Node: n.id}
 	var resp dnpb.ListBlocksResponse
 	if err := n.rpc.Call(ctx, "dn.ListBlocks", req, &resp); err != nil {
 		return nil, err

@@ -110,6 +110,15 @@ func (c *call) setTokenKeys(r *ompb.SetTokenKeys) (*ompb.Response, error) {
 	if len(r.Keys) > 64 {
 		return nil, ozerr.New(ozerr.InvalidArgument, "%d keys", len(r.Keys))
 	}
+	newest := func(keys []*ompb.SealedTokenKey) uint64 {
+		if len(keys) == 0 {
+			return 0
+		}
+		return keys[len(keys)-1].Id
+	}
+	if newest(r.Keys) <= newest(TokenKeys(c.tx)) { // of a leader that has not seen the last change
+		return nil, ozerr.New(ozerr.InvalidRequest, "the keys of block tokens have changed meanwhile")
+	}
 	table.TokenKeys.Put(c.tx, []byte(tokenKeysRow), r)
 	return nil, nil
 }
