@@ -49,6 +49,7 @@ type world struct {
 	unit      int
 	factor    int
 	min       int
+	tokenLife time.Duration // 0: open mode
 	nodes     []*fakeNode
 
 	mu         sync.Mutex
@@ -221,6 +222,12 @@ func (w *world) checkBlocks(blocks []*commonpb.Block, size uint64) error {
 
 func (w *world) keyResult(info *ompb.KeyInfo) *ompb.Response {
 	r := &ompb.KeyResult{Key: info, Bucket: &ompb.BucketInfo{Name: "b"}, Locations: map[uint64]*ompb.Replicas{}}
+	if w.tokenLife > 0 {
+		r.Key = proto.CloneOf(info)
+		for _, b := range r.Key.Blocks {
+			b.Token = w.token("read", b.Id)
+		}
+	}
 	for _, b := range info.Blocks {
 		r.Locations[b.Id.Container] = &ompb.Replicas{Nodes: w.containers[b.Id.Container].nodes}
 	}
@@ -249,7 +256,30 @@ func (w *world) allocate(op *ompb.AllocateBlocks) (*ompb.Response, error) {
 			Id: &commonpb.BlockID{Container: container, Local: w.nextID}, Replicas: nodes, MinReplicas: uint32(w.min),
 		})
 	}
+	if w.tokenLife > 0 {
+		leases.TokenValidNs = int64(w.tokenLife)
+		for _, l := range leases.Leases {
+			l.Token = w.token("write", l.Id)
+		}
+	}
 	return &ompb.Response{Result: &ompb.Response_Leases{Leases: leases}}, nil
+}
+
+// token is what the fake datanodes want to see in secure mode.
+func (w *world) token(mode string, id *commonpb.BlockID) []byte {
+	return fmt.Appendf(nil, "%s %d/%d %d", mode, id.Container, id.Local, time.Now().Add(w.tokenLife).UnixNano())
+}
+
+func (w *world) verify(token []byte, mode string, id *commonpb.BlockID) error {
+	if w.tokenLife == 0 {
+		return nil
+	}
+	var expires int64
+	_, err := fmt.Sscanf(string(token), fmt.Sprintf("%s %d/%d %%d", mode, id.GetContainer(), id.GetLocal()), &expires)
+	if err != nil || time.Now().UnixNano() > expires {
+		return ozerr.New(ozerr.BlockTokenRefused, "%q to %s %v", token, mode, id)
+	}
+	return nil
 }
 
 // ---- datanode ---------------------------------------------------------------
@@ -291,6 +321,9 @@ func (n *fakeNode) fault(write bool) fault {
 }
 
 func (n *fakeNode) Write(ctx context.Context, req *dnpb.WriteRequest, data []byte) error {
+	if err := n.w.verify(req.Token, "write", req.Block); err != nil {
+		return err
+	}
 	f := n.fault(true)
 	if ok, err := n.suffer(ctx, f); !ok {
 		return err
@@ -354,6 +387,9 @@ func (n *fakeNode) holds(b *commonpb.Block) bool {
 }
 
 func (n *fakeNode) Read(ctx context.Context, req *dnpb.ReadRequest, buf []byte) (*dnpb.ReadResponse, []byte, error) {
+	if err := n.w.verify(req.Token, "read", req.Block); err != nil {
+		return nil, nil, err
+	}
 	f := n.fault(false)
 	if ok, err := n.suffer(ctx, f); !ok {
 		return nil, nil, err

@@ -158,7 +158,7 @@ func (c *Client) ask(ctx context.Context, n *commonpb.Node, p piece, known *unit
 }
 
 func (c *Client) readVerified(ctx context.Context, n *commonpb.Node, p piece, known *unitList, want bool) (*chunk, *unitList, error) {
-	req := &dnpb.ReadRequest{Block: p.block.GetId(), Offset: p.from, Length: p.to - p.from, WantChecksums: want}
+	req := &dnpb.ReadRequest{Block: p.block.GetId(), Offset: p.from, Length: p.to - p.from, WantChecksums: want, Token: p.block.GetToken()}
 	room := p.payloadRoom()
 	ch := c.chunks.get(room)
 	resp, payload, err := c.nodes.Node(n).Read(ctx, req, ch.mem[:room:room])
@@ -186,7 +186,7 @@ func (c *Client) blameRead(id *commonpb.BlockID, n *commonpb.Node, err error) {
 	case ozerr.Unavailable, ozerr.Timeout:
 		c.health.nodeFailed(n.GetId()) // om sees that for itself
 		return
-	case ozerr.Canceled:
+	case ozerr.Canceled, ozerr.BlockTokenRefused: // the replica is not to blame
 		return
 	}
 	key := replicaKey{container: id.GetContainer(), local: id.GetLocal(), node: n.GetId()}

@@ -25,6 +25,8 @@ type lease struct {
 	min      int    // fewer acknowledgements are a failure
 	size     uint64 // most bytes in the block
 	expires  time.Time
+	token    []byte    // shown with every write; secure mode
+	ends     time.Time // the block must be whole before that; zero: whenever
 	// despite: om has nothing without the nodes that failed lately.
 	despite bool
 }
@@ -165,7 +167,11 @@ func (p *leasePool) request(ctx context.Context, op *ompb.AllocateBlocks, despit
 		l := lease{
 			id: g.GetId(), replicas: g.GetReplicas(), size: size,
 			min:     min(max(int(g.GetMinReplicas()), 1), len(g.GetReplicas())),
-			expires: asked.Add(time.Duration(granted.GetValidNs())), despite: despite,
+			expires: asked.Add(time.Duration(granted.GetValidNs())), despite: despite, token: g.GetToken(),
+		}
+		if valid := time.Duration(granted.GetTokenValidNs()); valid > 0 {
+			l.expires = asked.Add(min(time.Duration(granted.GetValidNs()), valid/2))
+			l.ends = asked.Add(valid / 4 * 3) // clocks may differ
 		}
 		if len(l.replicas) > 0 && l.size > 0 && p.usable(l, now) {
 			out = append(out, l)

@@ -19,6 +19,13 @@ func (c *Client) GetObject(ctx context.Context, ref KeyRef, expectedOwner string
 		return Object{}, err
 	}
 	o := objectFrom(resp.GetKey())
+	if bs := o.blocks.blocks; len(bs) > 0 && len(bs[0].GetToken()) > 0 {
+		version := o.VersionID
+		if version == "" {
+			version = "null"
+		}
+		o.blocks.again = &ompb.GetKey{Ref: op.Ref, Key: op.Key, VersionId: version, ExpectedOwner: op.ExpectedOwner}
+	}
 	if o.DeleteMarker {
 		return o, ozerr.New(ozerr.KeyNotFound, "version %q of the key is a delete marker", o.VersionID)
 	}

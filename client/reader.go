@@ -2,8 +2,12 @@ package client
 
 import (
 	"context"
+	"errors"
 	"io"
+	"slices"
 	"sync"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
@@ -14,6 +18,7 @@ import (
 type blockList struct {
 	blocks    []*commonpb.Block
 	locations map[uint64]*ompb.Replicas // by container
+	again     *ompb.GetKey              // what brings it once more, with new block tokens
 }
 
 // size is how many bytes the blocks hold.
@@ -107,7 +112,7 @@ func (r *objectReader) next() (*chunk, error) {
 			return nil, io.EOF
 		}
 		if r.pos == r.end {
-			return r.fetcher.fetch(r.ctx, p)
+			return r.fetch(p)
 		}
 		r.ahead = make(chan readResult, max(r.c.cfg.Window-1, 0))
 		r.wg.Go(func() { r.readAhead(p) })
@@ -126,10 +131,42 @@ func (r *objectReader) next() (*chunk, error) {
 	}
 }
 
+// fetch brings the piece that nextPiece has just named. A read may take longer than its
+// block tokens are good for: then om is asked for new ones.
+func (r *objectReader) fetch(p piece) (*chunk, error) {
+	ch, err := r.fetcher.fetch(r.ctx, p)
+	if !errors.Is(err, ozerr.BlockTokenRefused) || r.list.again == nil {
+		return ch, err
+	}
+	if err := r.c.renew(r.ctx, &r.list); err != nil {
+		return nil, err
+	}
+	p.block = r.list.blocks[r.block]
+	p.replicas = r.list.locations[p.block.GetId().GetContainer()].GetNodes()
+	return r.fetcher.fetch(r.ctx, p)
+}
+
+// renew asks om for the list again. It must still be the same, but for tokens and replicas.
+func (c *Client) renew(ctx context.Context, l *blockList) error {
+	resp, err := c.read(ctx, &ompb.Request{Op: &ompb.Request_GetKey{GetKey: l.again}})
+	if err != nil {
+		return err
+	}
+	same := func(a, b *commonpb.Block) bool {
+		return proto.Equal(a.GetId(), b.GetId()) && a.GetOffset() == b.GetOffset() && a.GetLength() == b.GetLength() && a.GetCrc32C() == b.GetCrc32C()
+	}
+	blocks := resp.GetKey().GetKey().GetBlocks()
+	if !slices.EqualFunc(blocks, l.blocks, same) {
+		return ozerr.New(ozerr.KeyNotFound, "key %q was replaced while it was read", l.again.Key)
+	}
+	l.blocks, l.locations = blocks, resp.GetKey().GetLocations()
+	return nil
+}
+
 func (r *objectReader) readAhead(p piece) {
 	defer close(r.ahead)
 	for ok := true; ok; p, ok = r.nextPiece() {
-		ch, err := r.fetcher.fetch(r.ctx, p)
+		ch, err := r.fetch(p)
 		select {
 		case r.ahead <- readResult{ch, err}:
 		case <-r.ctx.Done():

@@ -120,8 +120,8 @@ func (c *Client) blame(ctx context.Context, id *commonpb.BlockID, f replicaError
 	}
 	c.health.containerClosed(id.GetContainer())
 	switch ozerr.CodeOf(f.err) {
-	case ozerr.ContainerClosed:
-		return // as containers go
+	case ozerr.ContainerClosed, ozerr.BlockTokenRefused:
+		return // as containers, and clocks, go
 	case ozerr.BlockConflict, ozerr.BlockNotFound, ozerr.ContainerNotFound, ozerr.InvalidRequest, ozerr.InvalidArgument:
 		// The node works, this replica doesn't: it lost what wasn't committed yet.
 	default:

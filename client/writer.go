@@ -174,6 +174,14 @@ func (w *writer) place(ch *chunk, rest []byte) (int, error) {
 		if err := w.open(); err != nil {
 			return 0, err
 		}
+		if !w.cur.ends.IsZero() && time.Now().After(w.cur.ends) {
+			if err := w.interrupt(); err != nil { // a slow writer's token is about to expire
+				return 0, err
+			}
+			if err := w.open(); err != nil {
+				return 0, err
+			}
+		}
 		b := w.cur
 		room := b.size - b.off
 		piece := rest[:min(uint64(len(rest)), room)]
@@ -237,7 +245,7 @@ func (w *writer) open() error {
 // many did not.
 func (w *writer) write(b *openBlock, ch *chunk, piece []byte, commit bool) (failed int, err error) {
 	sum := crc32c.Sum(piece)
-	req := &dnpb.WriteRequest{Block: b.id, Offset: b.off, Crc32C: sum}
+	req := &dnpb.WriteRequest{Block: b.id, Offset: b.off, Crc32C: sum, Token: b.token}
 	crc, length := crc32c.Combine(b.crc, sum, int64(len(piece))), b.off+uint64(len(piece))
 	if commit {
 		req.Commit, req.BlockLength, req.BlockCrc32C = true, length, crc
@@ -282,7 +290,7 @@ func (w *writer) interrupt() error {
 		w.cur = nil // never committed: the datanodes forget it
 		return nil
 	}
-	req := &dnpb.WriteRequest{Block: b.id, Offset: b.off, Commit: true, Seal: true, BlockLength: b.off, BlockCrc32C: b.crc}
+	req := &dnpb.WriteRequest{Block: b.id, Offset: b.off, Commit: true, Seal: true, BlockLength: b.off, BlockCrc32C: b.crc, Token: b.token}
 	sealed, lost := w.c.replicate(w.ctx, b.replicas, b.min, req, nil, nil)
 	for _, f := range lost {
 		w.c.blame(w.ctx, b.id, f)

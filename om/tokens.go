@@ -46,9 +46,13 @@ func (s *Server) renewTokens(ctx context.Context, t *tenure) error {
 	}); err != nil {
 		return err
 	}
+	last := uint64(0)
+	if n := len(rows); n > 0 {
+		last = rows[n-1].Id
+	}
 	rows, keys := s.usableTokenKeys(rows, now)
 	if len(rows) == 0 || now.Sub(time.Unix(0, rows[len(rows)-1].CreatedNs)) >= s.cfg.TokenKeyRotation {
-		row, key := s.newTokenKey(rows, now)
+		row, key := s.newTokenKey(last, now)
 		rows, keys = append(rows, row), append(keys, key)
 		if _, err := s.propose(ctx, &ompb.Request{Op: &ompb.Request_SetTokenKeys{SetTokenKeys: &ompb.SetTokenKeys{Keys: rows}}}); err != nil {
 			return fmt.Errorf("set the keys of block tokens: %w", err)
@@ -84,15 +88,12 @@ func (s *Server) usableTokenKeys(rows []*ompb.SealedTokenKey, now time.Time) ([]
 	return usable, keys
 }
 
-// newTokenKey is a key that is not in the log yet.
-func (s *Server) newTokenKey(rows []*ompb.SealedTokenKey, now time.Time) (*ompb.SealedTokenKey, *dnpb.TokenKey) {
+// newTokenKey is a key that is not in the log yet; last is the id of the one before.
+func (s *Server) newTokenKey(last uint64, now time.Time) (*ompb.SealedTokenKey, *dnpb.TokenKey) {
 	secret := make([]byte, blocktoken.KeySize)
 	_, _ = rand.Read(secret) // never fails, see crypto/rand
 	// An id that was never another key's: datanodes keep what they have under an id.
-	id := uint64(now.UnixMicro())
-	if n := len(rows); n > 0 {
-		id = max(id, rows[n-1].Id+1)
-	}
+	id := max(uint64(now.UnixMicro()), last+1)
 	key := &dnpb.TokenKey{Id: id, Secret: secret, ExpiresNs: now.Add(s.cfg.TokenKeyExpiry).UnixNano()}
 	return &ompb.SealedTokenKey{Id: id, Sealed: s.sealer.seal(tokenKeyName(id), string(secret)), CreatedNs: now.UnixNano(), ExpiresNs: key.ExpiresNs}, key
 }
