@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -104,6 +105,8 @@ type run struct {
 	fleet   *fleet
 	clients []*client
 	report  Report
+
+	impatient atomic.Bool // something did not come back in its time: the next need not be waited for so long
 
 	mu                    sync.Mutex
 	operations, unsettled int
@@ -280,7 +283,11 @@ func (r *run) sleep(d time.Duration) { time.Sleep(d) }
 // eventually repeats do until it is a success or, as the last answer says, not to be had:
 // a cluster that was just restarted may say 503 for a while.
 func (r *run) eventually(ctx context.Context, do func() *answer) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	patience := 2 * time.Minute
+	if r.impatient.Load() {
+		patience = 5 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		a := do()
@@ -288,7 +295,8 @@ func (r *run) eventually(ctx context.Context, do func() *answer) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("still %v after two minutes of quiet", a)
+			r.impatient.Store(true)
+			return fmt.Errorf("still %v after %v of quiet", a, patience)
 		}
 		r.sleep(50 * time.Millisecond)
 	}
