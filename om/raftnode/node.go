@@ -192,8 +192,10 @@ func (n *Node) Close() error {
 		return nil
 	}
 	n.cancel()
-	// raft first: entries in flight are answered, the workers come free.
-	errs := []error{n.raft.Shutdown().Error()}
+	// raft first: entries in flight are answered, the workers come free. It waits for its
+	// calls, and a frozen peer would make it wait long, so their connections are broken.
+	ended := n.raft.Shutdown()
+	errs := []error{closeTransport(n.trans), ended.Error()}
 	n.proposer.close()
 	n.wg.Wait()
 	return errors.Join(append(errs, n.closeStores())...)

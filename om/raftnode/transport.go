@@ -193,7 +193,7 @@ func openTransport(c *Config) (raft.Transport, error) {
 	}), nil
 }
 
-// closeTransport ends a transport that raft does not own yet or any more.
+// closeTransport ends a transport, if there is something to end.
 func closeTransport(t raft.Transport) error {
 	if c, ok := t.(raft.WithClose); ok {
 		return c.Close()
