@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -37,6 +38,7 @@ type replicator struct {
 	load    containers
 	one     func(id uint64, f func(info *ompb.ContainerInfo, listed func() bool)) error // as load, of one
 	now     func() time.Time
+	intn    func(int) int
 	moved   func(container uint64, came, left []string) // tells of a new replica set
 	close   func(context.Context, uint64) error         // begins to close an open container
 
@@ -87,7 +89,7 @@ const (
 
 func newReplicator(cfg *Config, log zerolog.Logger, view *placement.View, nodes *registry, o *orders, propose proposeFunc, load containers) *replicator {
 	return &replicator{
-		cfg: cfg, log: log, view: view, nodes: nodes, orders: o, propose: propose, load: load, now: time.Now,
+		cfg: cfg, log: log, view: view, nodes: nodes, orders: o, propose: propose, load: load, now: time.Now, intn: rand.IntN,
 		moved: func(uint64, []string, []string) {}, close: func(context.Context, uint64) error { return nil },
 		odd: map[uint64]time.Time{}, strangers: map[place]time.Time{}, slots: map[uint64]int64{},
 		tasks: map[place]*task{}, lapses: map[place]lapse{}, verified: map[place]content{},

@@ -62,7 +62,8 @@ func (r *replicator) orderBad(ctx context.Context, now time.Time, s *survey) err
 		}
 	}
 	r.mu.Unlock()
-	for p, locals := range due {
+	for _, p := range inOrder(due) {
+		locals := due[p]
 		c, known, err := r.find(p.container, s, now)
 		if err != nil {
 			return err

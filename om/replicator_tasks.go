@@ -1,9 +1,10 @@
 package om
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -253,9 +254,10 @@ func (r *replicator) arrivals(ctx context.Context, now time.Time) error {
 		}
 	}
 	r.mu.Unlock()
-	for p, t := range landed {
+	for _, p := range inOrder(landed) {
+		t := landed[p]
 		report, _ := r.view.Replica(p.node, p.container)
-		if report.GetState() != dnpb.ContainerState_CLOSED || report.GetBlocks() == 0 && r.sourceHasBlocks(p, t) {
+		if report.GetState() != dnpb.ContainerState_CLOSED {
 			continue // its report comes, or the task expires
 		}
 		var remove []string
@@ -278,9 +280,11 @@ func (r *replicator) arrivals(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-func (r *replicator) sourceHasBlocks(p place, t *task) bool {
-	report, _ := r.view.Replica(t.source, p.container)
-	return report.GetBlocks() > 0
+// inOrder are the places of a map, so that what is done about them is the same each time.
+func inOrder[V any](m map[place]V) []place {
+	return slices.SortedFunc(maps.Keys(m), func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.container, b.container), cmp.Compare(a.node, b.node))
+	})
 }
 
 // target chooses who takes a replica: not a holder, nobody who failed lately, with room,
@@ -305,7 +309,7 @@ func (r *replicator) target(s *survey, c replication.Container, notRack string, 
 	if len(elsewhere) > 0 || notRack != "" {
 		all = elsewhere
 	}
-	chosen := placement.Choose(all, 1, rand.IntN)
+	chosen := placement.Choose(all, 1, r.intn)
 	if len(chosen) == 0 {
 		return ""
 	}

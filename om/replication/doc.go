@@ -7,8 +7,8 @@
 //
 //   - A replica is present when its node is not dead and reports it CLOSED or
 //     QUASI_CLOSED.
-//   - It is sound when it is CLOSED and either all present replicas have the same
-//     content, or om has seen it carry out a reconciliation with the content it still
+//   - It is sound when its node is healthy, it is CLOSED, and either all present replicas (two at least)
+//     have the same content, or om has seen it carry out a reconciliation with the content it still
 //     has ("verified"). Majorities count for nothing.
 //   - A replica nobody knows anything of yet (its node has not reported to this om) is
 //     neither there nor missing: nothing is done about it, and nothing because of it.

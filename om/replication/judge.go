@@ -53,7 +53,8 @@ func (n Node) leaving() bool {
 type judgement struct {
 	*Container
 	Verdict
-	same    bool // all present replicas have the same content
+	same    bool // all present replicas, at least two, have the same content
+	alone   bool // there is but one
 	members []Replica
 	others  []Replica // living nodes that report it without being members
 	sources int       // living nodes that report it, members or not
@@ -82,7 +83,7 @@ func Judge(c Container) Verdict {
 func (j *judgement) do(a Action) { j.Actions = append(j.Actions, a) }
 
 func (j *judgement) survey() {
-	j.same = true
+	agree, compared := true, 0
 	var first *dnpb.ContainerReport
 	for _, r := range j.Replicas {
 		at := r.condition()
@@ -100,9 +101,11 @@ func (j *judgement) survey() {
 			if first == nil {
 				first = r.Report
 			}
-			j.same = j.same && r.Report.Content == first.Content && r.Report.Blocks == first.Blocks
+			compared++
+			agree = agree && r.Report.Content == first.Content && r.Report.Blocks == first.Blocks
 		}
 	}
+	j.same, j.alone = agree && compared > 1, compared == 1
 	for _, r := range j.members {
 		j.count(r)
 	}
@@ -127,7 +130,8 @@ func (j *judgement) count(r Replica) {
 }
 
 func (j *judgement) isSound(r Replica) bool {
-	return r.condition() == present && r.Report.State == dnpb.ContainerState_CLOSED && (j.same || r.Verified)
+	return r.condition() == present && r.Node.Health == placement.Healthy &&
+		r.Report.State == dnpb.ContainerState_CLOSED && (j.same || r.Verified)
 }
 
 // mendable: it may be made whole where it is.
@@ -232,17 +236,18 @@ func (j *judgement) mendMembers() {
 }
 
 // mendDiffering: where contents differ, each is reconciled with om's list. So is what
-// keeps a stranger from being removed, see strangers.
+// keeps a stranger from being removed, see strangers, and a replica that has no other to
+// agree with while others are to be given up for it.
 func (j *judgement) mendDiffering() {
-	stranger := j.same && j.sound >= j.Factor && slices.ContainsFunc(j.others, func(o Replica) bool { return !j.covered(o) })
+	doubt := !j.same && !j.alone ||
+		j.alone && j.present >= j.Factor && len(j.members)+len(j.others) > 1 ||
+		j.sound >= j.Factor && slices.ContainsFunc(j.others, func(o Replica) bool { return !j.covered(o) })
 	for _, r := range j.members {
-		if r.condition() != present || r.Verified && r.Report.State == dnpb.ContainerState_CLOSED {
+		closed := r.Report.GetState() == dnpb.ContainerState_CLOSED
+		if r.condition() != present || closed && (r.Verified || !doubt) {
 			continue
 		}
-		if j.same && !stranger && r.Report.State == dnpb.ContainerState_CLOSED {
-			continue
-		}
-		if j.Odd = true; j.Settled && !r.Busy && j.sourcesBut(r) > 0 {
+		if j.Odd = true; j.Settled && !r.Busy {
 			j.do(Action{Kind: Mend, Node: r.Node.ID})
 		}
 	}
