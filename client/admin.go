@@ -12,8 +12,13 @@ import (
 type NodeInfo struct {
 	ID, Host, Address, HTTPAddress, Rack, Version string
 	Health                                        string // HEALTHY, STALE, DEAD
-	Capacity, Used, Remaining, Containers         uint64
-	Registered, LastHeartbeat                     time.Time
+	// OpState: IN_SERVICE, DECOMMISSIONING, DECOMMISSIONED, ENTERING_MAINTENANCE or
+	// IN_MAINTENANCE, the last two until Until unless that is zero.
+	OpState                               string
+	Until                                 time.Time
+	Disks                                 []DiskInfo
+	Capacity, Used, Remaining, Containers uint64
+	Registered, LastHeartbeat             time.Time
 }
 
 // ContainerInfo is what om knows of a container.
@@ -24,6 +29,9 @@ type ContainerInfo struct {
 	Nodes             []string // node ids of the replica set
 	Created, Modified time.Time
 	UsedBytes, Blocks uint64
+	Health            string        // as om's replication manager sees it; "" while it is open
+	Fenced            bool          // what belongs to no object is given back
+	Replicas          []ReplicaInfo // from GetContainer only
 }
 
 // Role is one om of the cluster and its part in consensus.
@@ -80,6 +88,7 @@ func nodeInfoFrom(n *ompb.NodeInfo) NodeInfo {
 		Health: n.GetHealth(), Capacity: n.GetCapacity(), Used: n.GetUsed(),
 		Remaining: n.GetRemaining(), Containers: n.GetContainers(),
 		Registered: fromNS(n.GetRegisteredNs()), LastHeartbeat: fromNS(n.GetLastHeartbeatNs()),
+		OpState: opState(n.GetOpState()), Until: fromNS(n.GetUntilNs()), Disks: mapSlice(n.GetDisks(), diskInfoFrom),
 	}
 }
 
@@ -87,6 +96,7 @@ func containerInfoFrom(c *ompb.ContainerInfo) ContainerInfo {
 	return ContainerInfo{
 		ID: c.GetId(), State: dnpb.ContainerState(c.GetState()).String(), Replication: c.GetReplication(),
 		Nodes: c.GetNodes(), Created: fromNS(c.GetCreatedNs()), Modified: fromNS(c.GetModifiedNs()),
-		UsedBytes: c.GetUsedBytes(), Blocks: c.GetBlocks(),
+		UsedBytes: c.GetUsedBytes(), Blocks: c.GetBlocks(), Health: c.GetHealth(), Fenced: c.GetFenced(),
+		Replicas: mapSlice(c.GetReplicas(), replicaInfoFrom),
 	}
 }

@@ -95,6 +95,19 @@ func (r *replicator) status() *ompb.ReplicationReport {
 	return out
 }
 
+// account takes stock anew, for whoever asks; nothing is done about it.
+func (r *replicator) account() (*ompb.ReplicationReport, error) {
+	now, s, t := r.now(), r.survey(), newTally()
+	err := r.load(func(info *ompb.ContainerInfo, listed func() bool) {
+		c := r.describe(info, listed, s, now)
+		t.add(c, replication.Judge(c), r.view)
+	})
+	out := r.status()
+	out.LeaderReady, out.ByState, out.ByHealth, out.Samples = s.ready, t.state, t.health, t.samples
+	out.BytesToCopy, out.ReportedNs = t.bytes, now.UnixNano()
+	return out, err
+}
+
 // inFlight is what the tasks under way move.
 func (r *replicator) inFlight() (tasks int, bytes uint64) {
 	r.mu.Lock()

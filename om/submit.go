@@ -108,7 +108,10 @@ func (s *Server) replication(ctx context.Context, req *ompb.Request) (*ompb.Resp
 	if err != nil {
 		return nil, err
 	}
+	report := t.repl.status()
 	switch op := req.Op.(type) {
+	case *ompb.Request_GetReplication:
+		report, err = t.repl.account()
 	case *ompb.Request_ControlReplication:
 		err = t.repl.control(op.ControlReplication)
 	case *ompb.Request_CloseContainerNow:
@@ -117,7 +120,7 @@ func (s *Server) replication(ctx context.Context, req *ompb.Request) (*ompb.Resp
 	if err != nil {
 		return nil, err
 	}
-	return &ompb.Response{Result: &ompb.Response_Replication{Replication: t.repl.status()}}, nil
+	return &ompb.Response{Result: &ompb.Response_Replication{Replication: report}}, nil
 }
 
 // closeNow begins to close a container that an administrator names.

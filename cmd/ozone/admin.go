@@ -10,5 +10,6 @@ func newAdminCommand(s *session) *cobra.Command {
   ozone admin container report
   ozone admin om roles
   ozone admin safemode wait -t 60`,
-		newDatanodeAdminCommand(s), newContainerCommand(s), newOMAdminCommand(s), newSafemodeCommand(s))
+		newDatanodeAdminCommand(s), newContainerCommand(s), newOMAdminCommand(s), newSafemodeCommand(s),
+		newReplicationManagerCommand(s), newBalancerCommand(s))
 }

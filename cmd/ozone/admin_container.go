@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,8 +24,10 @@ container is what is placed on datanodes and reported by them.
 
   ozone admin container list
   ozone admin container info 1
-  ozone admin container report`,
-		newContainerListCommand(s), newContainerInfoCommand(s), newContainerReportCommand(s))
+  ozone admin container report
+  ozone admin container close 1`,
+		newContainerListCommand(s), newContainerInfoCommand(s), newContainerReportCommand(s),
+		newContainerCloseCommand(s))
 }
 
 type containerListOptions struct {
@@ -152,17 +154,14 @@ func runContainerInfo(ctx context.Context, ids []uint64, asJSON bool, c nodes, o
 	}
 	array := &jsonArray{w: out}
 	for _, id := range ids {
-		page, _, err := c.ListContainers(ctx, id-1, 1)
+		info, err := c.GetContainer(ctx, id)
 		if err != nil {
 			return err
 		}
-		if len(page) == 0 || page[0].ID != id {
-			return ozerr.New(ozerr.ContainerNotFound, "container %d does not exist", id)
-		}
 		if asJSON {
-			err = array.add(containerJSONOf(page[0]))
+			err = array.add(containerJSONOf(info))
 		} else {
-			err = printContainer(out, page[0], known)
+			err = printContainer(out, info, known)
 		}
 		if err != nil {
 			return err
@@ -194,15 +193,31 @@ func printContainer(out io.Writer, c client.ContainerInfo, known map[string]clie
 		}
 		places = append(places, fmt.Sprintf("%s/%s (%s)", id, n.Host, n.Health))
 	}
+	var replicas []string
+	for _, r := range c.Replicas {
+		replicas = append(replicas, replicaLine(r, known))
+	}
 	_, err := fmt.Fprintf(out, `Container id: %d
 Container State: %s
+Container Health: %s
 Replication: RATIS/%s
 Used Bytes: %d
 Blocks: %d
 Datanodes: [%s]
+Replicas: [%s]
 
-`, c.ID, c.State, c.Replication, c.UsedBytes, c.Blocks, strings.Join(places, ",\n"))
+`, c.ID, c.State, cmp.Or(c.Health, "not judged while it is open"), c.Replication, c.UsedBytes, c.Blocks,
+		strings.Join(places, ",\n"), strings.Join(replicas, ",\n"))
 	return err
+}
+
+func replicaLine(r client.ReplicaInfo, known map[string]client.NodeInfo) string {
+	line := fmt.Sprintf("State: %s; Blocks: %d; Used Bytes: %d; Location: %s/%s (%s, %s)",
+		cmp.Or(r.State, "not there"), r.Blocks, r.UsedBytes, r.Node, cmp.Or(known[r.Node].Host, "unknown"), r.NodeHealth, r.NodeState)
+	if !r.Member {
+		line += "; not wanted there"
+	}
+	return line
 }
 
 // containerJSON has Ozone's field names as far as they go.
@@ -216,13 +231,32 @@ type containerJSON struct {
 	ContainerID       uint64           `json:"containerID"`
 	Datanodes         []string         `json:"datanodes"`
 	Open              bool             `json:"open"`
+	Health            string           `json:"health,omitempty"`
+	Fenced            bool             `json:"fenced"`
+	Replicas          []replicaJSON    `json:"replicas,omitempty"`
+}
+
+type replicaJSON struct {
+	State     string `json:"state"`
+	Datanode  string `json:"datanode"`
+	Member    bool   `json:"member"`
+	UsedBytes uint64 `json:"usedBytes"`
+	Blocks    uint64 `json:"blocks"`
+	Health    string `json:"healthState"`
+	OpState   string `json:"opState"`
 }
 
 func containerJSONOf(c client.ContainerInfo) containerJSON {
+	var replicas []replicaJSON
+	for _, r := range c.Replicas {
+		replicas = append(replicas, replicaJSON{State: r.State, Datanode: r.Node, Member: r.Member, UsedBytes: r.UsedBytes,
+			Blocks: r.Blocks, Health: r.NodeHealth, OpState: r.NodeState})
+	}
 	return containerJSON{
 		State: c.State, StateEnterTime: isoTime(c.Modified), CreationTime: isoTime(c.Created),
 		ReplicationConfig: replicationJSONOf(c.Replication), UsedBytes: c.UsedBytes, NumberOfBlocks: c.Blocks,
 		ContainerID: c.ID, Datanodes: c.Nodes, Open: c.State == "OPEN",
+		Health: c.Health, Fenced: c.Fenced, Replicas: replicas,
 	}
 }
 
@@ -231,14 +265,16 @@ func newContainerReportCommand(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Count containers by state and by health",
-		Long: `Count containers by state, and those that lost replicas: a container is
-under-replicated when some datanodes of it are dead, and missing when all are.
+		Long: `Count containers by state and by health, as the replication manager last saw them:
+under-replicated with fewer replicas than wished for, mis-replicated with all of
+them in one rack, unhealthy with nothing but damaged ones, missing with none on a
+living datanode, empty without any block.
 
   ozone admin container report`,
 		Args: arguments(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.with(cmd.Context(), "", func(ctx context.Context, c cluster) error {
-				return runContainerReport(ctx, asJSON, time.Now(), c, s.out)
+				return runContainerReport(ctx, asJSON, c, s.out, s.err)
 			})
 		},
 	}
@@ -247,82 +283,87 @@ under-replicated when some datanodes of it are dead, and missing when all are.
 }
 
 type containerReport struct {
-	Time   isoTime        `json:"reportTimeStamp"`
-	States map[string]int `json:"containerStateSummary"`
-	Health map[string]int `json:"containerHealthSummary"`
+	Time    isoTime             `json:"reportTimeStamp"`
+	States  map[string]uint64   `json:"containerStateSummary"`
+	Health  map[string]uint64   `json:"containerHealthSummary"`
+	Samples map[string][]uint64 `json:"containerSamples"`
+	Orders  uint64              `json:"ordersUnderWay"`
+	Bytes   uint64              `json:"bytesToCopy"`
 }
 
-const (
-	underReplicated = "UNDER_REPLICATED"
-	missing         = "MISSING"
-)
+// containerHealths in the order of Ozone's report, the worst of ours first.
+var containerHealths = []string{"UNDER_REPLICATED", "MIS_REPLICATED", "OVER_REPLICATED", "MISSING", "UNHEALTHY", "EMPTY", "HEALTHY"}
 
-func runContainerReport(ctx context.Context, asJSON bool, now time.Time, c nodes, out io.Writer) error {
-	r, err := countContainers(ctx, now, c)
+func runContainerReport(ctx context.Context, asJSON bool, c redundancy, out, notes io.Writer) error {
+	r, err := c.Replication(ctx)
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return printJSON(out, r)
+	if !r.Ready {
+		fmt.Fprintln(notes, "Not all datanodes have reported to the leader yet.")
 	}
-	stamp, _ := r.Time.MarshalText() // never fails
+	if asJSON {
+		j := containerReport{Time: isoTime(r.Reported), States: map[string]uint64{}, Health: map[string]uint64{}, Samples: r.Samples,
+			Orders: r.Orders, Bytes: r.BytesToCopy}
+		for _, state := range containerStates {
+			j.States[state] = r.ByState[state]
+		}
+		for _, health := range containerHealths {
+			j.Health[health] = r.ByHealth[health]
+		}
+		return printJSON(out, j)
+	}
+	stamp, _ := isoTime(r.Reported).MarshalText() // never fails
 	fmt.Fprintf(out, "Container Summary Report generated at %s\n%s\n\n", stamp, strings.Repeat("=", 58))
 	fmt.Fprint(out, "Container State Summary\n=======================\n")
 	for _, state := range containerStates {
-		fmt.Fprintf(out, "%s: %d\n", state, r.States[state])
+		fmt.Fprintf(out, "%s: %d\n", state, r.ByState[state])
 	}
 	fmt.Fprint(out, "\nContainer Health Summary\n========================\n")
-	for _, health := range []string{underReplicated, missing} {
-		if _, err := fmt.Fprintf(out, "%s: %d\n", health, r.Health[health]); err != nil {
-			return err
+	for _, health := range containerHealths {
+		fmt.Fprintf(out, "%s: %d\n", health, r.ByHealth[health])
+	}
+	fmt.Fprintf(out, "\nOrders under way: %d\nBytes to copy: %d\n", r.Orders, r.BytesToCopy)
+	for _, health := range containerHealths {
+		if ids := r.Samples[health]; len(ids) > 0 {
+			if _, err := fmt.Fprintf(out, "\nFirst %d %s containers: %s\n", len(ids), health, joinIDs(ids)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func countContainers(ctx context.Context, now time.Time, c nodes) (containerReport, error) {
-	r := containerReport{
-		Time:   isoTime(now),
-		States: map[string]int{},
-		Health: map[string]int{underReplicated: 0, missing: 0},
+func joinIDs(ids []uint64) string {
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = "#" + strconv.FormatUint(id, 10)
 	}
-	for _, state := range containerStates {
-		r.States[state] = 0
-	}
-	known, err := nodesByID(ctx, c)
-	if err != nil {
-		return r, err
-	}
-	for after, more := uint64(0), true; more; {
-		var page []client.ContainerInfo
-		if page, more, err = c.ListContainers(ctx, after, listPage); err != nil {
-			return r, err
-		}
-		for _, info := range page {
-			after = info.ID
-			r.States[info.State]++
-			if health := healthOf(info, known); health != "" {
-				r.Health[health]++
-			}
-		}
-		more = more && len(page) > 0
-	}
-	return r, nil
+	return strings.Join(words, ", ")
 }
 
-// healthOf is "" when no datanode of the container is dead.
-func healthOf(c client.ContainerInfo, known map[string]client.NodeInfo) string {
-	alive := 0
-	for _, id := range c.Nodes {
-		if n, ok := known[id]; ok && n.Health != "DEAD" {
-			alive++
-		}
+func newContainerCloseCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "close <id>",
+		Short: "Close an open container",
+		Long: `Close an open container: it takes no new blocks, those that are being written
+are finished first. Writers go on in another one.
+
+  ozone admin container close 1`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("expected one <id>")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ids, err := containerIDs(args)
+			if err != nil {
+				return err
+			}
+			return s.with(cmd.Context(), "", func(ctx context.Context, c cluster) error {
+				return c.CloseContainer(ctx, ids[0])
+			})
+		},
 	}
-	switch alive {
-	case len(c.Nodes):
-		return ""
-	case 0:
-		return missing
-	}
-	return underReplicated
 }

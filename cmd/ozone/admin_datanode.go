@@ -19,17 +19,20 @@ import (
 const healthy = "HEALTHY"
 
 func newDatanodeAdminCommand(s *session) *cobra.Command {
-	return newGroup("datanode", "List datanodes and what they hold",
-		`List datanodes and what they hold.
+	return newGroup("datanode", "List datanodes, and take them out of service",
+		`List datanodes and what they hold, and take them out of service and back.
 
   ozone admin datanode list
-  ozone admin datanode usageinfo`,
-		newDatanodeListCommand(s), newUsageInfoCommand(s))
+  ozone admin datanode usageinfo
+  ozone admin datanode decommission dn3
+  ozone admin datanode status decommission`,
+		newDatanodeListCommand(s), newUsageInfoCommand(s), newDecommissionCommand(s), newRecommissionCommand(s),
+		newMaintenanceCommand(s), newForgetCommand(s), newDatanodeStatusCommand(s))
 }
 
 type datanodeListOptions struct {
-	state, id, host string
-	asJSON          bool
+	state, opState, id, host string
+	asJSON                   bool
 }
 
 func newDatanodeListCommand(s *session) *cobra.Command {
@@ -50,6 +53,7 @@ func newDatanodeListCommand(s *session) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.state, "node-state", "", "only nodes in this `state`: HEALTHY, STALE or DEAD")
+	f.StringVar(&o.opState, "operational-state", "", "only nodes in this operational `state`, such as IN_SERVICE")
 	f.StringVar(&o.id, "node-id", "", "only the node with this `id`")
 	f.StringVar(&o.host, "hostname", "", "only nodes of this host `name`")
 	f.BoolVar(&o.asJSON, "json", false, "print a JSON array")
@@ -58,6 +62,7 @@ func newDatanodeListCommand(s *session) *cobra.Command {
 
 func (o datanodeListOptions) wants(n client.NodeInfo) bool {
 	return (o.state == "" || strings.EqualFold(o.state, n.Health)) &&
+		(o.opState == "" || strings.EqualFold(o.opState, n.OpState)) &&
 		(o.id == "" || o.id == n.ID) &&
 		(o.host == "" || o.host == n.Host)
 }
@@ -92,13 +97,13 @@ func runDatanodeList(ctx context.Context, o datanodeListOptions, c nodes, out io
 // here: the client writes to the replicas itself.
 func printDatanode(out io.Writer, n client.NodeInfo) error {
 	_, err := fmt.Fprintf(out, `Datanode: %s (%s/%s/%s/0 pipelines)
-Operational State: IN_SERVICE
+Operational State: %s
 Health State: %s
 Containers: %d
 Related pipelines:
 No pipelines in cluster.
 
-`, n.ID, rackOf(n), hostOf(n.Address), n.Host, n.Health, n.Containers)
+`, n.ID, rackOf(n), hostOf(n.Address), n.Host, n.OpState, n.Health, n.Containers)
 	return err
 }
 
@@ -136,11 +141,19 @@ type datanodeJSON struct {
 	PersistedOpStateEnds int64   `json:"persistedOpStateExpiryEpochSec"`
 }
 
+// endOf is when maintenance ends, in seconds since 1970; 0: never by itself.
+func endOf(n client.NodeInfo) int64 {
+	if n.Until.IsZero() {
+		return 0
+	}
+	return n.Until.Unix()
+}
+
 func datanodeJSONOf(n client.NodeInfo) datanodeJSON {
 	return datanodeJSON{
 		ID: n.ID, HostName: n.Host, Address: n.Address, HTTPAddress: n.HTTPAddress,
 		NetworkLocation: rackOf(n), Version: n.Version,
-		OpState: "IN_SERVICE", PersistedOpState: "IN_SERVICE", HealthState: n.Health,
+		OpState: n.OpState, PersistedOpState: n.OpState, PersistedOpStateEnds: endOf(n), HealthState: n.Health,
 		Capacity: n.Capacity, Used: n.Used, Remaining: n.Remaining, ContainerCount: n.Containers,
 		RegistrationTime: isoTime(n.Registered), LastHeartbeatTime: isoTime(n.LastHeartbeat),
 	}

@@ -24,6 +24,7 @@ type fakeCluster struct {
 	nodes      []client.NodeInfo
 	containers []client.ContainerInfo
 	roles      client.Roles
+	report     client.ReplicationReport
 
 	mu         sync.Mutex
 	volumes    map[string]*client.Volume
@@ -379,7 +380,9 @@ func (f *fakeCluster) AbortUpload(_ context.Context, ref client.UploadRef) error
 	return nil
 }
 
-func (f *fakeCluster) ListNodes(context.Context) ([]client.NodeInfo, error) { return f.nodes, nil }
+func (f *fakeCluster) ListNodes(context.Context) ([]client.NodeInfo, error) {
+	return slices.Clone(f.nodes), nil
+}
 
 func (f *fakeCluster) ListContainers(_ context.Context, after uint64, limit int) ([]client.ContainerInfo, bool, error) {
 	rest := slices.DeleteFunc(slices.Clone(f.containers), func(c client.ContainerInfo) bool { return c.ID <= after })
@@ -387,6 +390,68 @@ func (f *fakeCluster) ListContainers(_ context.Context, after uint64, limit int)
 		return rest[:limit], true, nil
 	}
 	return rest, false, nil
+}
+
+func (f *fakeCluster) GetContainer(_ context.Context, id uint64) (client.ContainerInfo, error) {
+	for _, c := range f.containers {
+		if c.ID == id {
+			for _, n := range c.Nodes {
+				i := slices.IndexFunc(f.nodes, func(x client.NodeInfo) bool { return x.ID == n })
+				c.Replicas = append(c.Replicas, client.ReplicaInfo{Node: n, Member: true, State: c.State, UsedBytes: c.UsedBytes,
+					Blocks: c.Blocks, NodeHealth: f.nodes[i].Health, NodeState: f.nodes[i].OpState})
+			}
+			return c, nil
+		}
+	}
+	return client.ContainerInfo{}, ozerr.New(ozerr.ContainerNotFound, "container %d does not exist", id)
+}
+
+func (f *fakeCluster) CloseContainer(_ context.Context, id uint64) error {
+	for i := range f.containers {
+		if c := &f.containers[i]; c.ID == id && c.State == "OPEN" {
+			c.State = "CLOSING"
+			return nil
+		}
+	}
+	return ozerr.New(ozerr.InvalidRequest, "container %d is not open", id)
+}
+
+func (f *fakeCluster) SetNodeState(_ context.Context, node, opState string, until time.Time) error {
+	for i := range f.nodes {
+		if f.nodes[i].ID == node {
+			f.nodes[i].OpState, f.nodes[i].Until = opState, until
+		}
+	}
+	return nil
+}
+
+func (f *fakeCluster) ForgetNode(_ context.Context, node string) error {
+	for _, n := range f.nodes {
+		if n.ID == node && n.Health != "DEAD" {
+			return ozerr.New(ozerr.InvalidRequest, "node %s is %s, only a dead one can be forgotten", node, n.Health)
+		}
+	}
+	f.nodes = slices.DeleteFunc(f.nodes, func(n client.NodeInfo) bool { return n.ID == node })
+	return nil
+}
+
+func (f *fakeCluster) Replication(context.Context) (client.ReplicationReport, error) {
+	return f.report, nil
+}
+
+func (f *fakeCluster) RunReplication(_ context.Context, run bool) error {
+	f.report.Running = run
+	return nil
+}
+
+func (f *fakeCluster) StartBalancer(_ context.Context, threshold float64, maxBytes uint64) error {
+	f.report.Balancer = client.Balancer{Running: true, Threshold: threshold, MaxBytes: maxBytes, Iterations: 1}
+	return nil
+}
+
+func (f *fakeCluster) StopBalancer(context.Context) error {
+	f.report.Balancer.Running, f.report.Balancer.Stopped = false, "stopped by the administrator"
+	return nil
 }
 
 func (f *fakeCluster) Roles(context.Context) (client.Roles, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/mini-ozone/mini-ozone/client"
 )
@@ -42,9 +43,20 @@ type uploads interface {
 type nodes interface {
 	ListNodes(ctx context.Context) ([]client.NodeInfo, error)
 	ListContainers(ctx context.Context, after uint64, limit int) ([]client.ContainerInfo, bool, error)
+	GetContainer(ctx context.Context, id uint64) (client.ContainerInfo, error)
+	CloseContainer(ctx context.Context, id uint64) error
+	SetNodeState(ctx context.Context, node, opState string, until time.Time) error
+	ForgetNode(ctx context.Context, node string) error
 	Roles(ctx context.Context) (client.Roles, error)
 	TransferLeadership(ctx context.Context, id string) error
 	RemoveOM(ctx context.Context, id string) error
+}
+
+type redundancy interface {
+	Replication(ctx context.Context) (client.ReplicationReport, error)
+	RunReplication(ctx context.Context, run bool) error
+	StartBalancer(ctx context.Context, threshold float64, maxBytes uint64) error
+	StopBalancer(ctx context.Context) error
 }
 
 type users interface {
@@ -64,6 +76,7 @@ type cluster interface {
 	keys
 	uploads
 	nodes
+	redundancy
 	users
 }
 

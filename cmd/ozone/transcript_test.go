@@ -58,7 +58,7 @@ func testCluster() *fakeCluster {
 		f.nodes = append(f.nodes, client.NodeInfo{
 			ID: fmt.Sprintf("00000000-0000-4000-8000-00000000000%d", n), Host: fmt.Sprintf("dn%d", n),
 			Address: fmt.Sprintf("10.0.0.%d:9859", n), HTTPAddress: fmt.Sprintf("10.0.0.%d:9882", n), Version: "v1",
-			Health: health, Capacity: 100 << 30, Used: uint64(n) << 30, Remaining: 90 << 30, Containers: uint64(n),
+			Health: health, OpState: "IN_SERVICE", Capacity: 100 << 30, Used: uint64(n) << 30, Remaining: 90 << 30, Containers: uint64(n),
 			Registered: f.now, LastHeartbeat: f.now,
 		})
 	}
@@ -71,6 +71,12 @@ func testCluster() *fakeCluster {
 	f.roles = client.Roles{ClusterID: "c1", Roles: []client.Role{
 		{ID: "om1", Address: "host1:9862", Role: "LEADER"}, {ID: "om2", Address: "host2:9862", Role: "FOLLOWER"},
 	}}
+	f.report = client.ReplicationReport{
+		Running: true, Ready: true, Reported: f.now, Orders: 1, BytesToCopy: 5 << 30,
+		ByState:  map[string]uint64{"OPEN": 1, "CLOSED": 2},
+		ByHealth: map[string]uint64{"UNDER_REPLICATED": 1, "MISSING": 1},
+		Samples:  map[string][]uint64{"UNDER_REPLICATED": {2}, "MISSING": {7}},
+	}
 	return f
 }
 
