@@ -8,6 +8,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 PROGRAMS := om datanode s3g ozone
 LDFLAGS := -s -w -X $(MODULE)/internal/version.release=$(VERSION)
 COMPOSE := $(shell if command -v docker-compose >/dev/null 2>&1; then echo docker-compose; else echo docker compose; fi)
+HA := $(COMPOSE) -f compose/ozones3-ha/docker-compose.yaml --project-name ozones3-ha
 SECURE := $(COMPOSE) -f compose/ozones3-secure/docker-compose.yaml --project-name ozones3-secure
 OZONES3 := $(COMPOSE) -f compose/ozones3/docker-compose.yaml --project-name ozones3
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -15,7 +16,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 100ms
 RUNS ?= 60
 
-.PHONY: build image up up-secure down down-secure clean-data logs test unit race integration lin chaos soak lint fuzz-short bench generate check clean help
+.PHONY: build image up up-secure up-ha down down-secure down-ha clean-data logs test unit race integration lin chaos soak lint fuzz-short bench generate check clean help
 
 build: ## static binaries in bin/
 	@mkdir -p bin
@@ -45,6 +46,15 @@ up-secure: image ## start the cluster in secure mode (compose/ozones3-secure)
 
 down-secure: ## stop it; data and keys are kept
 	$(SECURE) down
+
+up-ha: image ## start three oms, five datanodes and two gateways (compose/ozones3-ha)
+	$(HA) up -d --no-build
+	@compose/wait-healthy ozones3-ha 180
+	@echo 'S3 is at http://localhost:9878 and http://localhost:9879. Who leads:'
+	@echo '  $(HA) exec -T om1 ozone admin om roles'
+
+down-ha: ## stop it; data is kept
+	$(HA) down
 
 logs: ## follow the logs
 	$(OZONES3) logs --follow --tail 100

@@ -13,7 +13,44 @@ import (
 // for ever (Consul 22064). Silent, it is replaced.
 type mutable struct {
 	raft.Transport
-	muted atomic.Bool
+	muted    atomic.Bool
+	screened chan raft.RPC
+	stop     <-chan struct{}
+	node     *Node
+}
+
+// Consumer has what peers ask of this node, but for what screen answers.
+func (m *mutable) Consumer() <-chan raft.RPC { return m.screened }
+
+// screen passes requests on to raft until stop is closed. A snapshot of what is here
+// already is answered with success, as the Raft paper has it (figure 13, step 6) and
+// hashicorp/raft has not: the sender goes on with the log behind it.
+func (m *mutable) screen() {
+	in := m.Transport.Consumer()
+	for {
+		var rpc raft.RPC
+		select {
+		case rpc = <-in:
+		case <-m.stop:
+			return
+		}
+		if req, ok := rpc.Command.(*raft.InstallSnapshotRequest); ok && m.node.knows(req) {
+			_, err := io.Copy(io.Discard, rpc.Reader)
+			rpc.Respond(&raft.InstallSnapshotResponse{RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax},
+				Term: req.Term, Success: true}, err)
+			continue
+		}
+		select {
+		case m.screened <- rpc:
+		case <-m.stop:
+			return
+		}
+	}
+}
+
+// knows tells whether the sender is of this term and its snapshot brings nothing.
+func (n *Node) knows(req *raft.InstallSnapshotRequest) bool {
+	return req.Term == n.raft.CurrentTerm() && !n.snaps.wanted(req.LastLogIndex, req.LastLogTerm)
 }
 
 var errMuted = errors.New("this node is silent: a write of its log hangs")

@@ -95,6 +95,7 @@ func Open(cfg Config) (*Node, error) {
 	n.wg.Go(n.reignLoop)
 	n.wg.Go(n.confirmLoop)
 	n.wg.Go(n.markerLoop)
+	n.wg.Go(n.trans.screen)
 	n.wg.Go(n.stallLoop)
 	n.wg.Go(n.standLoop)
 	n.wg.Go(n.scrubLoop)
@@ -139,7 +140,7 @@ func (n *Node) open() (err error) {
 	if err != nil {
 		return err
 	}
-	n.trans = &mutable{Transport: t}
+	n.trans = &mutable{Transport: t, screened: make(chan raft.RPC), stop: n.stop, node: n}
 	return n.startRaft()
 }
 

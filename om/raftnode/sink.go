@@ -2,6 +2,7 @@ package raftnode
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -34,6 +35,9 @@ func (k *sink) mark(tableIndex uint64) error {
 // Write receives the next bytes from the leader.
 func (k *sink) Write(b []byte) (int, error) {
 	if k.file == nil {
+		if !k.store.wanted(k.meta.Index, k.meta.Term) { // screen has let it through: it came true meanwhile
+			return 0, fmt.Errorf("raftnode: a snapshot of entry %d, which this node has", k.meta.Index)
+		}
 		f, err := os.Create(filepath.Join(k.store.dir, incomingFile))
 		if err != nil {
 			return 0, err

@@ -226,6 +226,18 @@ func (s *snapshots) dropSpool() error {
 	return os.Remove(path)
 }
 
+// wanted tells whether a snapshot has anything that is not here already. If not, raft
+// must not see it: it would throw away the log behind it, with entries that others count
+// on. A leader that knows this node sends none, but the goroutine that served a removed
+// member may come late with one, to the node that took its place.
+func (s *snapshots) wanted(index, term uint64) bool {
+	if index <= s.fsm.applied.get() {
+		return false
+	}
+	var l raft.Log
+	return s.logs.GetLog(index, &l) != nil || l.Term != term
+}
+
 // checkIncoming compares a received snapshot's label with its content.
 func (s *snapshots) checkIncoming(index, term uint64) error {
 	s.mu.Lock()
