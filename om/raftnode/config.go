@@ -42,8 +42,11 @@ type Config struct {
 	LeaseTimeout     time.Duration // leader without majority: step down (0.5 s)
 	TrailingLogs     uint64        // entries kept behind the marker for followers that lag
 
-	MarkerEntries uint64        // applied entries after which a durable marker is made (20,000)
-	MarkerPeriod  time.Duration // and at the latest after this much time with activity (30 s)
+	MarkerEntries uint64 // applied entries after which a durable marker is made (20,000)
+	// MarkerRequests is the same for applied requests, of which an entry has up to 256:
+	// a crash must not mean seconds of replay (50,000). 0: no limit.
+	MarkerRequests uint64
+	MarkerPeriod   time.Duration // and at the latest after this much time with activity (30 s)
 
 	ScrubPeriod time.Duration // how often the table's files are verified (1 h); 0: only by Open
 
@@ -75,6 +78,7 @@ func DefaultConfig() Config {
 		LeaseTimeout:     500 * time.Millisecond,
 		TrailingLogs:     4096,
 		MarkerEntries:    20_000,
+		MarkerRequests:   50_000,
 		MarkerPeriod:     30 * time.Second,
 		ScrubPeriod:      time.Hour,
 		MaxQueued:        8192,

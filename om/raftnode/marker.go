@@ -13,12 +13,12 @@ const (
 )
 
 // markerLoop keeps the replay after a crash short: after MarkerEntries applied
-// entries, or MarkerPeriod with any, it makes the table durable and lets raft cut
+// entries, MarkerRequests requests, or MarkerPeriod with any, it makes the table durable and lets raft cut
 // its log.
 func (n *Node) markerLoop() {
 	tick := time.NewTicker(markerTick)
 	defer tick.Stop()
-	lastIndex, lastTime := n.fsm.applied.get(), time.Now()
+	lastIndex, lastRequests, lastTime := n.fsm.applied.get(), n.fsm.requests.Load(), time.Now()
 	spoolDue := time.Now().Add(spoolKept)
 	for {
 		select {
@@ -35,10 +35,12 @@ func (n *Node) markerLoop() {
 		}
 		applied := n.fsm.applied.get()
 		fresh := applied - min(lastIndex, applied)
-		if fresh == 0 || fresh < n.cfg.MarkerEntries && now.Sub(lastTime) < n.cfg.MarkerPeriod {
+		requests := n.fsm.requests.Load()
+		many := fresh >= n.cfg.MarkerEntries || n.cfg.MarkerRequests > 0 && requests-lastRequests >= n.cfg.MarkerRequests
+		if fresh == 0 || !many && now.Sub(lastTime) < n.cfg.MarkerPeriod {
 			continue
 		}
-		lastIndex, lastTime = applied, now
+		lastIndex, lastRequests, lastTime = applied, requests, now
 		if err := n.Mark(); err != nil {
 			n.log.Warn().Err(err).Msg("durable marker not made, will be tried again")
 		}
