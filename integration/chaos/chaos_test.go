@@ -73,13 +73,14 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// TestChaos makes all kinds of faults under load and audits everything. The long form is
-// make chaos.
+// TestChaos makes faults under load and audits everything. The short form leaves out those
+// that destroy a datanode's data, which take minutes to be made up for.
 func TestChaos(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Seed, cfg.Duration, cfg.Floor = *seed, *duration, 4
 	if *duration < 10*time.Minute {
-		cfg.Frozen, cfg.Rate = 6*time.Second, 80
+		cfg.Frozen, cfg.Rate, cfg.Settle = 6*time.Second, 80, 0
+		cfg.Kinds = []Kind{Kill, KillAll, Freeze, Stop, Roll, Failpoint}
 	}
 	check(t, cfg)
 }
