@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mini-ozone/mini-ozone/client"
 	"github.com/mini-ozone/mini-ozone/conf"
 	"github.com/mini-ozone/mini-ozone/datanode/container"
 	"github.com/mini-ozone/mini-ozone/internal/adminkey"
@@ -44,6 +45,27 @@ type Config struct {
 	// FailedTolerated is how many failed disks the datanode bears; with one more it
 	// ends. -1: as long as one works.
 	FailedTolerated int
+	// Quarantine is for how long blocks are kept that om doesn't know.
+	Quarantine time.Duration
+	// Copies is how many containers are repaired at once; 0 is 10.
+	Copies int
+	// CopyRate bounds copies for repair and compaction, in bytes per second; 0: no bound.
+	CopyRate int64
+	// Scrub reads every stored byte in the background and verifies it.
+	Scrub bool
+	// ScrubInterval is the time in which every byte is verified.
+	ScrubInterval time.Duration
+	// ScrubRate is how many bytes per second of a disk are verified, or what the interval
+	// takes if that is more.
+	ScrubRate int64
+	// Compact says when a closed container is rewritten without its dead bytes.
+	Compact container.Compaction
+	// CompactInterval is the time between looks for such containers.
+	CompactInterval time.Duration
+	// Leader is asked what a container should have; nil: this datanode can't repair.
+	Leader Leader
+	// Nodes finds the datanodes that blocks are copied from; nil: over the network.
+	Nodes client.Nodes
 	// AdminKey makes connections secure; nil in open mode.
 	AdminKey []byte
 	// Now tells whether block tokens have expired; nil is time.Now.
@@ -61,6 +83,9 @@ func DefaultConfig() Config {
 		Heartbeat: 3 * time.Second, FullReport: time.Hour,
 		MinFree: 1 << 30, Idle: 10 * time.Minute, ClosingIdle: 30 * time.Second,
 		DiskCheck: container.DefaultCheck(), DiskCheckInterval: time.Minute, FailedTolerated: -1,
+		Quarantine: 7 * 24 * time.Hour, Copies: 10, CopyRate: 64 << 20,
+		Scrub: true, ScrubInterval: 7 * 24 * time.Hour, ScrubRate: 5 << 20,
+		Compact: container.Compaction{MinDead: 16 << 20, Ratio: 1.0 / 3}, CompactInterval: time.Minute,
 	}
 }
 
@@ -80,6 +105,14 @@ func FromConf(c *conf.Config) (Config, error) {
 		Tests: c.Int("hdds.datanode.disk.check.io.test.count"), Tolerated: c.Int("hdds.datanode.disk.check.io.failures.tolerated"),
 	}
 	cfg.FailedTolerated = c.Int("hdds.datanode.failed.data.volumes.tolerated")
+	cfg.Quarantine = c.Duration("mini.datanode.quarantine")
+	cfg.Copies = c.Int("hdds.datanode.replication.streams.limit")
+	cfg.CopyRate = c.Size("mini.datanode.copy.bytes.per.second")
+	cfg.Scrub = c.Bool("hdds.container.scrub.enabled")
+	cfg.ScrubInterval = c.Duration("hdds.container.scrub.data.scan.interval")
+	cfg.ScrubRate = c.Size("hdds.container.scrub.volume.bytes.per.second")
+	cfg.Compact.MinDead = c.Size("mini.datanode.compact.min.dead")
+	cfg.Compact.Ratio = c.Float("mini.datanode.compact.dead.ratio")
 	cfg.Pprof = c.Bool("hdds.profiler.endpoint.enabled")
 	cfg.ShowConf = c.WriteXML
 	var err error
@@ -90,6 +123,13 @@ func FromConf(c *conf.Config) (Config, error) {
 		return Config{}, err
 	}
 	return cfg, cfg.Validate()
+}
+
+func (c Config) copies() int {
+	if c.Copies == 0 {
+		return DefaultConfig().Copies
+	}
+	return c.Copies
 }
 
 // Validate says what is wrong with the settings.
@@ -109,6 +149,8 @@ func (c Config) Validate() error {
 		"hdds.heartbeat.interval": c.Heartbeat, "hdds.container.report.interval": c.FullReport, "idle time of blocks": c.Idle,
 		"idle time of blocks in closing containers": c.ClosingIdle, "hdds.datanode.disk.check.timeout": c.DiskCheck.Timeout,
 		"hdds.datanode.periodic.disk.check.interval.minutes": c.DiskCheckInterval,
+		"mini.datanode.quarantine":                           c.Quarantine,
+		"hdds.container.scrub.data.scan.interval":            c.ScrubInterval, "time between compactions": c.CompactInterval,
 	} {
 		if d <= 0 {
 			errs = append(errs, fmt.Errorf("%s: %v is not a positive time", name, d))
@@ -122,6 +164,13 @@ func (c Config) Validate() error {
 	}
 	if c.FailedTolerated < -1 {
 		errs = append(errs, fmt.Errorf("hdds.datanode.failed.data.volumes.tolerated: %d is below -1", c.FailedTolerated))
+	}
+	if c.Copies < 0 || c.CopyRate < 0 || c.ScrubRate < 0 || c.Compact.MinDead < 0 {
+		errs = append(errs, errors.New("hdds.datanode.replication.streams.limit, mini.datanode.copy.bytes.per.second, "+
+			"hdds.container.scrub.volume.bytes.per.second, mini.datanode.compact.min.dead: none may be negative"))
+	}
+	if c.Compact.Ratio <= 0 || c.Compact.Ratio > 1 {
+		errs = append(errs, fmt.Errorf("mini.datanode.compact.dead.ratio: %v is not in (0, 1]", c.Compact.Ratio))
 	}
 	return errors.Join(errs...)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/datanode/vfs"
 	"github.com/mini-ozone/mini-ozone/internal/daemon"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
+	"github.com/mini-ozone/mini-ozone/proto/commonpb"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
 )
 
@@ -37,6 +38,7 @@ type Server struct {
 	metrics *metrics
 	buffers *buffers
 	orders  *orders
+	bad     badBlocks
 	links   []*link // one for each om
 	guard   *guard  // nil in open mode
 	host    string
@@ -90,6 +92,7 @@ func (s *Server) open(ctx context.Context, fsys vfs.FS) (err error) {
 	opt.Idle, opt.ClosingIdle = s.cfg.Idle, s.cfg.ClosingIdle
 	opt.OnSync, opt.OnChange = s.metrics.synced, s.wake
 	opt.Check, opt.OnCheck = s.cfg.DiskCheck, s.checked
+	opt.OnBadBlock, opt.Quarantine = s.badBlock, s.cfg.Quarantine
 	var vols []container.Volume
 	for _, dir := range s.id.dirs {
 		vols = append(vols, container.Volume{Dir: dir, FS: fsys, Mark: nodeFile})
@@ -236,6 +239,14 @@ func (s *Server) Ready() error {
 		}
 	}
 	return errors.New("no om has answered yet")
+}
+
+// badBlock has om hear of a block soon.
+func (s *Server) badBlock(id *commonpb.BlockID, why error) {
+	s.metrics.bad.Inc()
+	if s.bad.add(id, why) {
+		s.wake()
+	}
 }
 
 // wake makes every link send a heartbeat soon.

@@ -35,7 +35,8 @@ type link struct {
 
 	mu    sync.Mutex
 	done  []uint64 // orders to acknowledge
-	alive bool     // the last heartbeat was answered
+	fails []*dnpb.OrderFailure
+	alive bool // the last heartbeat was answered
 }
 
 func newLink(s *Server, om OM) *link {
@@ -59,6 +60,18 @@ func (l *link) connected() bool {
 func (l *link) acknowledge(order uint64) {
 	l.mu.Lock()
 	l.done = append(l.done, order)
+	l.mu.Unlock()
+	l.poke()
+}
+
+// maxFails bounds what an om that doesn't answer is told in the end.
+const maxFails = 2 * maxOrders
+
+func (l *link) failed(order uint64, err error) {
+	l.mu.Lock()
+	if len(l.fails) < maxFails {
+		l.fails = append(l.fails, &dnpb.OrderFailure{Id: order, Code: string(ozerr.CodeOf(err)), Reason: oneLine(err.Error())})
+	}
 	l.mu.Unlock()
 	l.poke()
 }
@@ -125,12 +138,12 @@ func (l *link) beat(ctx context.Context) (again bool, err error) {
 	}
 	// Orders first: what om hears done, the reports beside it already show.
 	l.mu.Lock()
-	done := slices.Clone(l.done)
+	done, fails := slices.Clone(l.done), slices.Clone(l.fails)
 	l.mu.Unlock()
 	reports, now, full := l.s.set.Reports(since)
 	hb := &dnpb.Heartbeat{
-		DoneOrders: done,
-		Node:       node, ClusterId: l.s.cluster(), Version: version.Get().Version,
+		DoneOrders: done, FailedOrders: fails, BadBlocks: l.s.bad.some(),
+		Node: node, ClusterId: l.s.cluster(), Version: version.Get().Version,
 		FullReport: full, Containers: reports, Disks: l.s.set.Disks(),
 	}
 	for _, d := range hb.Disks {
@@ -154,9 +167,10 @@ func (l *link) beat(ctx context.Context) (again bool, err error) {
 		l.since = 0
 	}
 	l.mu.Lock()
-	l.done = l.done[len(hb.DoneOrders):]
+	l.done, l.fails = l.done[len(hb.DoneOrders):], l.fails[len(hb.FailedOrders):]
 	l.mu.Unlock()
 	if reply.GetLeader() {
+		l.s.bad.told(hb.BadBlocks)
 		l.s.orders.add(reply.GetOrders())
 	}
 	return reply.GetWantFullReport(), nil

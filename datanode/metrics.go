@@ -20,6 +20,8 @@ type metrics struct {
 	group   prometheus.Histogram     // commits in one sync
 	orders  *prometheus.CounterVec   // code
 	checks  *prometheus.CounterVec   // dir, result
+	bad     prometheus.Counter       // blocks
+	copied  prometheus.Counter       // bytes
 
 	writes, commits, reads *opMetrics
 }
@@ -44,8 +46,10 @@ func newMetrics(s *Server) *metrics {
 		orders:   prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Name: "orders_total", Help: "Orders of om by result code."}, []string{"code"}),
 		checks:   prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: ns, Name: "disk_checks_total", Help: "Checks of disks by data directory and result, ok or failed."}, []string{"dir", "result"}),
 	}
+	m.bad = prometheus.NewCounter(prometheus.CounterOpts{Namespace: ns, Name: "bad_blocks_total", Help: "Times a stored block was found bad, by the scrubber or a read."})
+	m.copied = prometheus.NewCounter(prometheus.CounterOpts{Namespace: ns, Name: "copied_bytes_total", Help: "Block bytes fetched from other datanodes to repair containers."})
 	m.writes, m.commits, m.reads = m.operation("write"), m.operation("commit"), m.operation("read")
-	m.registry.MustRegister(m.ops, m.bytes, m.latency, m.syncs, m.group, m.orders, m.checks, &stock{
+	m.registry.MustRegister(m.ops, m.bytes, m.latency, m.syncs, m.group, m.orders, m.checks, m.bad, m.copied, &stock{
 		s:          s,
 		containers: prometheus.NewDesc(ns+"_containers", "Containers by state.", []string{"state"}, nil),
 		blocks:     prometheus.NewDesc(ns+"_blocks", "Live blocks.", nil, nil),
@@ -108,6 +112,7 @@ func (s *Server) checked(dir string, took time.Duration, err error) {
 	}
 	s.metrics.checks.WithLabelValues(dir, result).Inc()
 }
+func (m *metrics) fetched(n int) { m.copied.Add(float64(n)) }
 
 // stock reads containers and disks when it is asked.
 type stock struct {

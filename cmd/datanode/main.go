@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/mini-ozone/mini-ozone/client/dnclient"
 	"github.com/mini-ozone/mini-ozone/client/omclient"
 	"github.com/mini-ozone/mini-ozone/conf"
 	"github.com/mini-ozone/mini-ozone/datanode"
@@ -31,7 +32,8 @@ func main() {
 type node struct {
 	server *datanode.Server
 	oms    *omclient.Client
-	slot   *dirlock.Lock // nil unless mini.datanode.dir.slots
+	nodes  *dnclient.Pool // the others, to copy from
+	slot   *dirlock.Lock  // nil unless mini.datanode.dir.slots
 }
 
 func (n *node) Close() error {
@@ -41,6 +43,9 @@ func (n *node) Close() error {
 	}
 	if n.oms != nil {
 		errs = append(errs, n.oms.Close())
+	}
+	if n.nodes != nil {
+		errs = append(errs, n.nodes.Close())
 	}
 	if n.slot != nil {
 		errs = append(errs, n.slot.Release())
@@ -81,6 +86,8 @@ func (n *node) open(c *conf.Config, log zerolog.Logger) (err error) {
 	for _, om := range n.oms.OMs() {
 		oms = append(oms, om)
 	}
+	n.nodes = dnclient.NewPool(dnclient.Options{RPC: network})
+	cfg.Leader, cfg.Nodes = n.oms, n.nodes
 	n.server, err = datanode.Open(cfg, oms, log)
 	return err
 }

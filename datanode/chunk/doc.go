@@ -15,7 +15,9 @@
 //	16  container  8  id
 //	24  salt       8  random, never shown to clients
 //	32  unit       4  262144, bytes under one checksum
-//	36  zeros     28
+//	36  state      4  0, or 3: closed from the beginning (dnpb.ContainerState)
+//	40  born       8  Unix ms at which a repair or a compaction made the log; else 0
+//	48  zeros     16
 //
 // # Record
 //
@@ -46,6 +48,14 @@
 //	          then where its bytes are: (file offset 8, length 4) pieces in order.
 //	4 delete  the table holds local ids (8 each) that are deleted for ever.
 //	5 mark    nothing but `durable`; written when the log falls silent.
+//
+// Of several whole or commit records for a block the last one counts: a repair has
+// replaced bytes that had gone bad. After a delete no other record of a block counts,
+// wherever it is.
+//
+// A log with a time of birth was put together under another name and got its own when
+// it was complete and durable: it holds a mark, and what it took the place of is gone
+// or, on another disk, older.
 //
 // A unit is 256 KiB of a block, counted from the block's start; only the last unit of
 // a block is shorter. Every chunk but the last of a block is therefore a multiple of

@@ -46,6 +46,8 @@ const (
 type FileHeader struct {
 	Container uint64
 	Salt      uint64
+	State     uint32 // of a container that is closed from the beginning; else 0
+	Born      uint64 // Unix ms; 0 for a log that writers began
 }
 
 // Encode returns the FileHeaderSize bytes that begin the log.
@@ -57,6 +59,8 @@ func (h FileHeader) Encode() []byte {
 	le.PutUint64(b[16:], h.Container)
 	le.PutUint64(b[24:], h.Salt)
 	le.PutUint32(b[32:], Unit)
+	le.PutUint32(b[36:], h.State)
+	le.PutUint64(b[40:], h.Born)
 	le.PutUint32(b[12:], crc32c.Sum(b[16:fileHeaderLen]))
 	copy(b[headerCopy:], b[:fileHeaderLen])
 	return b
@@ -86,7 +90,7 @@ func parseHeaderCopy(b []byte) (FileHeader, error) {
 	case le.Uint32(b[32:]) != Unit:
 		return FileHeader{}, fmt.Errorf("%w: unit of %d bytes", ErrInvalid, le.Uint32(b[32:]))
 	}
-	return FileHeader{Container: le.Uint64(b[16:]), Salt: le.Uint64(b[24:])}, nil
+	return FileHeader{Container: le.Uint64(b[16:]), Salt: le.Uint64(b[24:]), State: le.Uint32(b[36:]), Born: le.Uint64(b[40:])}, nil
 }
 
 // Record is a record's header and table.

@@ -74,11 +74,11 @@ func (c *container) forget(now time.Time) (left int) {
 	if c.state == dnpb.ContainerState_CLOSING {
 		since = now.Add(-c.opt.ClosingIdle)
 	}
-	for local, p := range c.pending {
+	for _, p := range c.pending {
 		switch {
 		case p.commit != nil: // the next sync publishes it
 		case p.touched.Before(since):
-			delete(c.pending, local)
+			c.drop(p)
 		default:
 			left++
 		}
@@ -103,7 +103,12 @@ func (c *container) maintain(ctx context.Context, now time.Time) (closed bool, e
 		err = c.finishClose(ctx)
 		return err == nil, err
 	}
-	return false, c.mark()
+	err = c.mark()
+	c.giveBack()
+	if c.stale.Swap(false) {
+		c.measure()
+	}
+	return false, err
 }
 
 func (c *container) tail() int64 {
@@ -184,12 +189,17 @@ func (c *container) stop(ctx context.Context) error {
 // release waits for the sync loop and closes the file; from then on the container
 // answers writes with cause. The caller holds appending.
 func (c *container) release(cause error) error {
-	c.mu.Lock()
-	c.stopped = true
-	if c.broken == nil {
-		c.broken = cause
-	}
-	c.mu.Unlock()
+	c.halt(cause)
 	c.loops.Wait()
 	return c.file.Close()
+}
+
+// halt lets nothing more be written; the caller holds appending.
+func (c *container) halt(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	if c.broken == nil || errors.Is(cause, errReplaced) {
+		c.broken = cause
+	}
 }

@@ -26,12 +26,16 @@ import (
 type container struct {
 	id   uint64
 	salt uint64
+	born uint64 // see chunk.FileHeader
 	vol  *volume
 	file vfs.File
 	opt  *Options
 
 	appending chan struct{} // capacity 1; holding an element is holding the lock
 	scratch   []byte        // to put records together; guarded by appending
+	job       chan struct{} // capacity 1; held by a repair or a compaction of this container
+	building  bool          // not a replica yet: its log has no name of its own
+	stale     atomic.Bool   // allocated may be wrong
 
 	clock   *atomic.Uint64 // of the set
 	changed atomic.Uint64  // the clock at the last change worth reporting
@@ -47,8 +51,10 @@ type container struct {
 	marked     int64     // durable as far as the log itself says
 	covered    int64     // the checkpoint file speaks for [0,covered)
 	flushed    int64     // writeback was asked for up to here
+	allocated  int64     // on the disk, when it was last looked at
 	wanted     int64     // somebody waits for durable to reach this
 	syncing    bool      // the sync loop runs
+	dead       []dead    // to be punched
 	round      chan struct{}
 	stopped    bool
 	loops      sync.WaitGroup
@@ -64,19 +70,22 @@ type pending struct {
 	lastLen uint32
 	lastCRC uint32
 	touched time.Time
-	commit  *commit // the commit record is in the log
+	commit  *commit       // the commit record is in the log
+	excess  []chunk.Piece // what a seal cut off
 }
 
 // commit is a commit record that may not be durable yet.
 type commit struct {
-	row row
-	end int64
+	row    row
+	end    int64
+	repair bool // takes the place of a committed block
 }
 
 func newContainer(id, salt uint64, v *volume, f vfs.File, opt *Options, clock *atomic.Uint64) *container {
 	return &container{
 		id: id, salt: salt, vol: v, file: f, opt: opt, clock: clock,
 		appending: make(chan struct{}, 1),
+		job:       make(chan struct{}, 1),
 		state:     dnpb.ContainerState_OPEN,
 		pending:   map[uint64]*pending{},
 		end:       chunk.FileHeaderSize,
@@ -156,6 +165,7 @@ func (c *container) append(recs ...record) ([]int64, int64, error) {
 	c.mu.Lock()
 	c.end = end
 	c.mu.Unlock()
+	c.stale.Store(true)
 	return offs, end, nil
 }
 
@@ -238,6 +248,12 @@ const (
 // note leaves word of why the container is unhealthy, for the next start and for
 // people. It is best effort: the disk that would hold it may be what is broken.
 func (c *container) note(kind string, err error) {
+	c.mu.RLock()
+	building := c.building
+	c.mu.RUnlock()
+	if building {
+		return // what is here under its name is not at fault
+	}
 	name := fileName(c.vol, c.id, ".bad")
 	werr := vfs.WriteFile(c.vol.FS, name, []byte(kind+err.Error()+"\n"))
 	c.opt.Log.Error().Err(err).AnErr("note", werr).Uint64("container", c.id).Msg("container is unhealthy")
@@ -259,6 +275,7 @@ func (c *container) report() *dnpb.ContainerReport {
 	r := &dnpb.ContainerReport{
 		Id: c.id, State: c.state,
 		UsedBytes: c.index.bytes, FileBytes: uint64(c.end), Blocks: c.index.blocks,
+		Content: c.index.content, DiskBytes: uint64(c.allocated), Quarantined: uint64(len(c.index.quarantined)),
 	}
 	if c.vol.healthy() != nil {
 		r.State = dnpb.ContainerState_UNHEALTHY
@@ -266,11 +283,26 @@ func (c *container) report() *dnpb.ContainerReport {
 	return r
 }
 
-// list returns live blocks in order.
-func (c *container) list(after uint64, n int) ([]row, bool) {
+// measure looks how much of the disk the log takes. It is for the report only, so an
+// error changes nothing.
+func (c *container) measure() {
+	n, err := c.file.Allocated()
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.allocated != n {
+		c.allocated = n
+		c.touch()
+	}
+}
+
+// list returns live blocks in order; all also those in quarantine.
+func (c *container) list(after uint64, n int, all bool) ([]row, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.index.list(after, n)
+	return c.index.list(after, n, all)
 }
 
 // lookup returns the row of a live block.

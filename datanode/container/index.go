@@ -34,9 +34,36 @@ func (r row) off() int64    { return int64(r.place &^ 7) }
 // index is a sorted list of rows. Ids are given out in ascending ranges, so that an
 // insert moves few rows. Not safe for concurrent use.
 type index struct {
-	rows   []row
-	blocks uint64 // live
-	bytes  uint64 // of live blocks
+	rows    []row
+	blocks  uint64 // live
+	bytes   uint64 // of live blocks
+	content uint64 // digest of the live blocks
+	// quarantined are blocks that are kept but don't count as live: since when, in Unix
+	// seconds. nil while there are none.
+	quarantined map[uint64]int64
+}
+
+// digest of a block; the sum of all is the digest of a container's content, which om
+// compares between replicas of any version: it must not change. It is the finalizer of
+// SplitMix64, of the id, and again together with length and checksum.
+func (r row) digest() uint64 {
+	return mix(mix(r.local) ^ (uint64(r.length)<<32 | uint64(r.crc)))
+}
+
+func mix(z uint64) uint64 {
+	z += 0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// count adds a live block to the sums, or takes it out.
+func (x *index) count(r row, in bool) {
+	if in {
+		x.blocks, x.bytes, x.content = x.blocks+1, x.bytes+uint64(r.length), x.content+r.digest()
+		return
+	}
+	x.blocks, x.bytes, x.content = x.blocks-1, x.bytes-uint64(r.length), x.content-r.digest()
 }
 
 func byLocal(r row, local uint64) int { return cmp.Compare(r.local, local) }
@@ -57,8 +84,48 @@ func (x *index) put(r row) {
 		return
 	}
 	x.rows = slices.Insert(x.rows, i, r)
-	x.blocks++
-	x.bytes += uint64(r.length)
+	x.count(r, true)
+}
+
+// replace is put for a block that may be here: the new row takes the place of the old
+// one, which is returned. A deleted block does not come back.
+func (x *index) replace(r row) (old row, was bool) {
+	i, ok := slices.BinarySearchFunc(x.rows, r.local, byLocal)
+	if !ok {
+		x.put(r)
+		return row{}, false
+	}
+	if old = x.rows[i]; old.deleted() {
+		return row{}, false
+	}
+	x.rows[i] = r
+	if _, aside := x.quarantined[r.local]; !aside {
+		x.count(old, false)
+		x.count(r, true)
+	}
+	return old, true
+}
+
+// quarantine sets the blocks that don't count as live, and since when; ids without a
+// live row are left out.
+func (x *index) quarantine(since map[uint64]int64) {
+	for local := range x.quarantined {
+		if r, ok := x.get(local); ok && !r.deleted() {
+			x.count(r, true)
+		}
+	}
+	x.quarantined = nil
+	for local, t := range since {
+		r, ok := x.get(local)
+		if !ok || r.deleted() {
+			continue
+		}
+		x.count(r, false)
+		if x.quarantined == nil {
+			x.quarantined = map[uint64]int64{}
+		}
+		x.quarantined[local] = t
+	}
 }
 
 // remove marks a block deleted, whether it was known or not, and returns its row.
@@ -72,20 +139,26 @@ func (x *index) remove(local uint64) (old row, was bool) {
 	if old.deleted() {
 		return old, false
 	}
-	x.blocks--
-	x.bytes -= uint64(old.length)
+	if _, aside := x.quarantined[local]; aside {
+		delete(x.quarantined, local)
+	} else {
+		x.count(old, false)
+	}
 	x.rows[i] = row{local: local}
 	return old, true
 }
 
-// list returns up to n live rows with ids above after.
-func (x *index) list(after uint64, n int) (rows []row, more bool) {
+// list returns up to n live rows with ids above after; all also those in quarantine.
+func (x *index) list(after uint64, n int, all bool) (rows []row, more bool) {
 	i, ok := slices.BinarySearchFunc(x.rows, after, byLocal)
 	if ok {
 		i++
 	}
 	for ; i < len(x.rows); i++ {
 		if x.rows[i].deleted() {
+			continue
+		}
+		if _, aside := x.quarantined[x.rows[i].local]; aside && !all {
 			continue
 		}
 		if len(rows) == n {
@@ -174,8 +247,10 @@ func (b *builder) add(f chunk.Found) error {
 	return nil
 }
 
-// build returns the index: of several rows for an id a deletion wins, else the first.
+// build returns the index: of several rows for an id a deletion wins, else the last,
+// which a repair has put in place of one with bad bytes.
 func (b *builder) build() index {
+	slices.Reverse(b.rows) // so that the last comes first
 	slices.SortStableFunc(b.rows, func(x, y row) int {
 		if c := cmp.Compare(x.local, y.local); c != 0 {
 			return c
@@ -185,8 +260,7 @@ func (b *builder) build() index {
 	x := index{rows: slices.CompactFunc(b.rows, func(a, b row) bool { return a.local == b.local })}
 	for _, r := range x.rows {
 		if !r.deleted() {
-			x.blocks++
-			x.bytes += uint64(r.length)
+			x.count(r, true)
 		}
 	}
 	return x

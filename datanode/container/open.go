@@ -16,7 +16,7 @@ import (
 )
 
 // found is what the file names of a volume say about one container.
-type found struct{ log, idx, bad, gone bool }
+type found struct{ log, idx, bad, gone, quar, aside bool }
 
 // survey lists the containers of a volume and removes what interrupted operations
 // left behind.
@@ -45,7 +45,11 @@ func survey(v *volume) (map[uint64]found, error) {
 			f.bad = true
 		case "gone":
 			f.gone = true
-		case "log.tmp", "idx.tmp", "bad.tmp":
+		case "quar":
+			f.quar = true
+		case "aside":
+			f.aside = true
+		case "log.tmp", "idx.tmp", "bad.tmp", "quar.tmp", "new", "new.tmp":
 			if err := v.FS.Remove(v.containers() + "/" + name); err != nil {
 				return nil, err
 			}
@@ -67,6 +71,7 @@ func openContainer(id uint64, v *volume, has found, opt *Options, clock *atomic.
 		_ = c.fail(err)
 	}
 	c.touch()
+	c.measure()
 	return c, nil
 }
 
@@ -92,6 +97,9 @@ func (c *container) load(has found) error {
 		return err
 	}
 	c.index = b.build()
+	if has.quar {
+		c.loadQuarantine()
+	}
 	c.end, c.flushed, c.marked = res.End, res.End, min(res.Checked, res.End)
 	if len(res.Corrupt) > 0 {
 		c.durable = res.End
@@ -150,7 +158,10 @@ func (c *container) loadHeader() error {
 		return fmt.Errorf("%w: the log of container %d under the name of %d", chunk.ErrInvalid, h.Container, c.id)
 	}
 	if err == nil {
-		c.salt = h.Salt
+		c.salt, c.born = h.Salt, h.Born
+		if h.State == uint32(dnpb.ContainerState_CLOSED) {
+			c.state = dnpb.ContainerState_CLOSED
+		}
 		return nil
 	}
 	return err
@@ -174,7 +185,7 @@ func erase(v *volume, id uint64) error {
 	if err := bequeath(v, id); err != nil {
 		return err
 	}
-	for _, suffix := range []string{".log", ".idx", ".bad"} {
+	for _, suffix := range []string{".log", ".idx", ".bad", ".quar"} {
 		if err := v.FS.Remove(fileName(v, id, suffix)); err != nil && !notExist(err) {
 			return err
 		}

@@ -25,16 +25,16 @@ func (c *container) read(req *dnpb.ReadRequest, buf []byte) (*dnpb.ReadResponse,
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := c.manifest(r)
+	m, err := c.readManifest(r)
 	if err != nil {
-		return nil, nil, c.stillThere(local, err)
+		return nil, nil, c.stillThere(local, c.bad(local, err))
 	}
 	if uint64(len(buf)) < to-from {
 		buf = make([]byte, to-from)
 	}
 	buf = buf[:to-from]
 	if err := c.readPieces(m.Pieces, from, buf); err != nil {
-		return nil, nil, c.stillThere(local, c.unreadable(err))
+		return nil, nil, c.stillThere(local, c.bad(local, err))
 	}
 	// A deletion takes the row first and then the bytes, so that a row which is
 	// still there proves the bytes were.
@@ -77,9 +77,9 @@ func (c *container) noBlock(local uint64) error {
 	return ozerr.New(ozerr.BlockNotFound, "block %d of container %d", local, c.id)
 }
 
-// manifest returns where a block's bytes are and their checksums. A block of one
+// readManifest returns where a block's bytes are and their checksums. A block of one
 // unit that came whole needs no look at the disk: all is in its row.
-func (c *container) manifest(r row) (chunk.Manifest, error) {
+func (c *container) readManifest(r row) (chunk.Manifest, error) {
 	if r.whole() && r.length <= chunk.Unit {
 		m := chunk.Manifest{Length: uint64(r.length), CRC: r.crc}
 		if r.length > 0 {
@@ -98,7 +98,7 @@ func (c *container) manifest(r row) (chunk.Manifest, error) {
 			return m, nil
 		}
 	}
-	return chunk.Manifest{}, c.unreadable(err)
+	return chunk.Manifest{}, err
 }
 
 // readPieces fills buf with the block's bytes from offset from on.
@@ -127,17 +127,36 @@ func (c *container) readPieces(pieces []chunk.Piece, from uint64, buf []byte) er
 	return nil
 }
 
-// unreadable turns an error of reading into one for the caller, and makes the
-// container suspect if the disk or its content is at fault.
-func (c *container) unreadable(err error) error {
+// readError turns an error of reading into one for the caller.
+func (c *container) readError(err error) error {
 	if errors.Is(err, fs.ErrClosed) {
-		return ozerr.New(ozerr.ContainerNotFound, "container %d was removed", c.id)
+		return c.ended()
 	}
 	code := ozerr.DiskFailed
 	if errors.Is(err, chunk.ErrInvalid) || errors.Is(err, io.ErrUnexpectedEOF) {
 		code = ozerr.ChecksumMismatch
 	}
-	err = ozerr.Wrap(code, err, "reading container %d", c.id)
-	c.suspect(err)
+	return ozerr.Wrap(code, err, "reading container %d", c.id)
+}
+
+// ended says why the container's file is closed.
+func (c *container) ended() error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if errors.Is(c.broken, errReplaced) {
+		return errReplaced
+	}
+	return ozerr.New(ozerr.ContainerNotFound, "container %d was removed", c.id)
+}
+
+// bad is readError for a committed block: if the disk or its content is at fault, om
+// hears of it. One bad block says nothing of the others, so the container lives on.
+func (c *container) bad(local uint64, err error) error {
+	err = c.readError(err)
+	if !errors.Is(err, errReplaced) && !errors.Is(err, ozerr.ContainerNotFound) {
+		if _, ok := c.lookup(local); ok {
+			c.opt.badBlock(c.id, local, err)
+		}
+	}
 	return err
 }

@@ -28,6 +28,8 @@ type Options struct {
 	// ClosingIdle is the same for a container that is closing: such blocks keep it
 	// from being closed.
 	ClosingIdle time.Duration
+	// Quarantine is for how long blocks are kept that om doesn't know.
+	Quarantine time.Duration
 	// Now is the clock that tells when a block was last written; nil is time.Now.
 	Now func() time.Time
 	// Check says when a disk is given up.
@@ -41,11 +43,17 @@ type Options struct {
 	OnChange func()
 	// OnCheck is told of every trial of a disk. It may be nil.
 	OnCheck func(dir string, took time.Duration, err error)
+	// OnBadBlock is told of a stored block that can't be read or doesn't pass its
+	// checksums, each time that is found. It must not block or call the Set. It may be nil.
+	OnBadBlock func(id *commonpb.BlockID, why error)
 }
 
 // DefaultOptions are good for a real disk.
 func DefaultOptions() Options {
-	return Options{MinFree: 1 << 30, Idle: 10 * time.Minute, ClosingIdle: 30 * time.Second, Check: DefaultCheck(), Log: zerolog.Nop()}
+	return Options{
+		MinFree: 1 << 30, Idle: 10 * time.Minute, ClosingIdle: 30 * time.Second, Quarantine: 7 * 24 * time.Hour,
+		Check: DefaultCheck(), Log: zerolog.Nop(),
+	}
 }
 
 func (o *Options) now() time.Time {
@@ -73,6 +81,13 @@ func (o *Options) checked(dir string, took time.Duration, err error) {
 	}
 }
 
+func (o *Options) badBlock(container, local uint64, why error) {
+	o.Log.Warn().Err(why).Uint64("container", container).Uint64("block", local).Msg("stored block is bad")
+	if o.OnBadBlock != nil {
+		o.OnBadBlock(&commonpb.BlockID{Container: container, Local: local}, why)
+	}
+}
+
 // Set is all containers of a datanode. Safe for concurrent use.
 type Set struct {
 	opt   Options
@@ -85,7 +100,8 @@ type Set struct {
 	taken  map[uint64]chan struct{} // being created, removed or barred; closed when done
 	byID   map[uint64]*container
 	gone   map[uint64]bool
-	left   uint64 // the clock when a container last went away
+	built  map[uint64]*container // replicas that are being built where none is
+	left   uint64                // the clock when a container last went away
 	closed bool
 }
 
@@ -95,6 +111,7 @@ func Open(vols []Volume, opt Options) (*Set, error) {
 	s := &Set{
 		opt: opt, clock: new(atomic.Uint64), suspect: make(chan struct{}, 1),
 		taken: map[uint64]chan struct{}{}, byID: map[uint64]*container{}, gone: map[uint64]bool{},
+		built: map[uint64]*container{},
 	}
 	for _, v := range vols {
 		s.vols = append(s.vols, newVolume(v, opt.MinFree, s.suspect, func(err error) { s.lost(v.Dir, err) }))
@@ -292,23 +309,36 @@ func (s *Set) Write(ctx context.Context, req *dnpb.WriteRequest, data []byte) er
 	if err != nil {
 		return err
 	}
-	c, err := s.reach(req.GetBlock().GetContainer())
-	if errors.Is(err, ozerr.ContainerNotFound) {
-		c, err = s.create(ctx, req.GetBlock().GetContainer())
+	for {
+		c, err := s.reach(req.GetBlock().GetContainer())
+		if errors.Is(err, ozerr.ContainerNotFound) {
+			c, err = s.create(ctx, req.GetBlock().GetContainer())
+		}
+		if err == nil {
+			err = c.write(ctx, in)
+		}
+		if !errors.Is(err, errReplaced) {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return c.write(ctx, in)
 }
+
+// errReplaced is what a container answers when a new log has taken its place: the
+// caller finds the new one and asks that.
+var errReplaced = ozerr.New(ozerr.Unavailable, "the container was rewritten meanwhile")
 
 // Read implements client.Blocks.
 func (s *Set) Read(_ context.Context, req *dnpb.ReadRequest, buf []byte) (*dnpb.ReadResponse, []byte, error) {
-	c, err := s.reach(req.GetBlock().GetContainer())
-	if err != nil {
-		return nil, nil, err
+	for {
+		c, err := s.reach(req.GetBlock().GetContainer())
+		if err != nil {
+			return nil, nil, err
+		}
+		resp, payload, err := c.read(req, buf)
+		if !errors.Is(err, errReplaced) {
+			return resp, payload, err
+		}
 	}
-	return c.read(req, buf)
 }
 
 // ReadSize returns how many bytes the payload of a read will have.
@@ -367,7 +397,7 @@ func (s *Set) placeFor(id uint64) (*volume, error) {
 		return nil, cmp.Or(err, errThere)
 	}
 	s.mu.RLock()
-	gone := s.gone[id]
+	gone := s.gone[id] || s.built[id] != nil
 	s.mu.RUnlock()
 	if gone {
 		return nil, ozerr.New(ozerr.ContainerClosed, "container %d is closed", id)
@@ -431,20 +461,50 @@ func (s *Set) Delete(ctx context.Context, blocks []*commonpb.BlockID) error {
 	}
 	var errs []error
 	for id, locals := range byContainer {
-		c, err := s.reach(id)
-		if err == nil {
-			err = c.vol.do(ctx, func() error {
-				if err := c.delete(ctx, locals); err != nil {
-					return err
-				}
-				return s.removeIfEmpty(ctx, c)
-			})
-		}
+		err := s.deleteIn(ctx, id, locals)
 		if !errors.Is(err, ozerr.ContainerNotFound) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// deleteIn deletes blocks of a container, also of one that is being built: what om wants
+// gone must not come from a source afterwards.
+func (s *Set) deleteIn(ctx context.Context, id uint64, locals []uint64) error {
+	for {
+		c, err := s.findAny(id)
+		if err == nil {
+			err = c.vol.answers()
+		}
+		if err != nil {
+			return err
+		}
+		err = c.vol.do(ctx, func() error {
+			if err := c.delete(ctx, locals); err != nil {
+				return err
+			}
+			return s.removeIfEmpty(ctx, c)
+		})
+		if !errors.Is(err, errReplaced) {
+			return err
+		}
+	}
+}
+
+// findAny is find that also knows replicas that are being built.
+func (s *Set) findAny(id uint64) (*container, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	switch {
+	case s.closed:
+		return nil, errStopping
+	case s.byID[id] != nil:
+		return s.byID[id], nil
+	case s.built[id] != nil:
+		return s.built[id], nil
+	}
+	return nil, ozerr.New(ozerr.ContainerNotFound, "container %d", id)
 }
 
 func (s *Set) removeIfEmpty(ctx context.Context, c *container) error {
@@ -458,11 +518,17 @@ func (s *Set) removeIfEmpty(ctx context.Context, c *container) error {
 	}
 	defer c.unlock()
 	c.mu.RLock()
-	empty := c.state == dnpb.ContainerState_CLOSED && c.index.blocks == 0 && c.broken == nil
+	empty := c.state == dnpb.ContainerState_CLOSED && c.index.blocks == 0 && len(c.index.quarantined) == 0 && c.broken == nil && !c.building
 	c.mu.RUnlock()
 	if !empty {
 		return nil
 	}
+	return s.removeLocked(c)
+}
+
+// removeLocked removes a container for good. The caller has taken the
+// container and holds the right to append.
+func (s *Set) removeLocked(c *container) error {
 	if err := erase(c.vol, c.id); err != nil {
 		return ozerr.Wrap(ozerr.DiskFailed, err, "removing container %d", c.id)
 	}
@@ -472,7 +538,37 @@ func (s *Set) removeIfEmpty(ctx context.Context, c *container) error {
 	s.left = s.clock.Add(1)
 	s.mu.Unlock()
 	s.opt.stateChanged()
-	return c.release(ozerr.New(ozerr.ContainerClosed, "container %d was removed", c.id))
+	s.retire(c, ozerr.New(ozerr.ContainerClosed, "container %d was removed", c.id))
+	return nil
+}
+
+// DeleteContainer removes the replica with all that is in it; one that isn't here is no
+// error, and one that is being built is given up.
+func (s *Set) DeleteContainer(ctx context.Context, id uint64) error {
+	release, err := s.take(ctx, id)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	c := s.byID[id]
+	delete(s.built, id) // its builder finds out, and removes what it has
+	s.mu.Unlock()
+	if c == nil {
+		release()
+		return nil
+	}
+	if err := c.vol.answers(); err != nil {
+		release()
+		return err
+	}
+	return c.vol.do(ctx, func() error {
+		defer release()
+		if err := c.lock(ctx); err != nil {
+			return err
+		}
+		defer c.unlock()
+		return s.removeLocked(c)
+	})
 }
 
 // CloseContainer makes a container take no new blocks, also one that isn't here yet;
@@ -507,7 +603,7 @@ func (s *Set) bar(ctx context.Context, id uint64) error {
 		return err
 	}
 	s.mu.RLock()
-	known := s.gone[id] || s.byID[id] != nil || s.closed
+	known := s.gone[id] || s.byID[id] != nil || s.built[id] != nil || s.closed
 	s.mu.RUnlock()
 	if known {
 		release()
@@ -540,7 +636,7 @@ func (s *Set) List(req *dnpb.ListBlocksRequest) (*dnpb.ListBlocksResponse, error
 	if n == 0 {
 		n = 1000
 	}
-	rows, more := c.list(req.GetAfterLocal(), n)
+	rows, more := c.list(req.GetAfterLocal(), n, false)
 	resp := &dnpb.ListBlocksResponse{Truncated: more}
 	for _, r := range rows {
 		resp.Blocks = append(resp.Blocks, &dnpb.StoredBlock{Local: r.local, Length: uint64(r.length), Crc32C: r.crc})
@@ -623,7 +719,7 @@ func (s *Set) tend(ctx context.Context, v *volume, all []*container, now time.Ti
 		if closed {
 			err = s.removeIfEmpty(ctx, c)
 		}
-		errs = append(errs, err)
+		errs = append(errs, err, s.expireQuarantine(ctx, c, now))
 	}
 	return errors.Join(errs...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 )
 
@@ -70,6 +71,7 @@ func (c *container) syncLoop() {
 		if err != nil {
 			_ = c.fail(err)
 		}
+		failpoint.Hit("dn/after-sync")
 
 		c.mu.Lock()
 		if err == nil {
@@ -89,7 +91,11 @@ func (c *container) publish() (n int) {
 	for n < len(c.committing) && c.committing[n].end <= c.durable {
 		cm := c.committing[n]
 		c.committing[n] = nil
-		if p := c.pending[cm.row.local]; p != nil && p.commit == cm {
+		if cm.repair {
+			if old, was := c.index.replace(cm.row); was {
+				c.dead = append(c.dead, dead{row: old, until: cm.end})
+			}
+		} else if p := c.pending[cm.row.local]; p != nil && p.commit == cm {
 			delete(c.pending, cm.row.local)
 			c.index.put(cm.row)
 		}

@@ -157,6 +157,17 @@ func (f watchedFile) PunchHole(off, n int64) error {
 	return f.v.wrote(f.File.PunchHole(off, n))
 }
 
+func (f watchedFile) Allocated() (int64, error) {
+	defer f.v.begin()()
+	n, err := f.File.Allocated()
+	return n, f.v.readIt(err)
+}
+
+func (f watchedFile) DropCache(off, n int64) error {
+	defer f.v.begin()()
+	return f.File.DropCache(off, n) // a hint
+}
+
 func (f watchedFile) Close() error {
 	defer f.v.begin()()
 	return f.File.Close()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mini-ozone/mini-ozone/datanode/chunk"
 	"github.com/mini-ozone/mini-ozone/internal/crc32c"
+	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
 )
@@ -40,11 +41,23 @@ func receive(req *dnpb.WriteRequest, data []byte) (*incoming, error) {
 	case len(data) == 0 && !in.commit:
 		return nil, ozerr.New(ozerr.InvalidArgument, "neither bytes nor a commit")
 	}
-	in.sums = crc32c.Units(nil, data, chunk.Unit)
+	in.sums = unitSums(data)
 	if got := crc32c.Whole(in.sums, chunk.Unit, int64(len(data))); got != in.crc {
 		return nil, ozerr.New(ozerr.ChecksumMismatch, "chunk of block %v sums to %08x, not %08x", req.GetBlock(), got, in.crc)
 	}
 	return in, nil
+}
+
+func unitSums(data []byte) []uint32 { return crc32c.Units(nil, data, chunk.Unit) }
+
+// received is the incoming of a block that a repair brings, whose bytes are checked when
+// they are complete.
+func received(b Block, off uint64, data []byte, last bool) *incoming {
+	sums := unitSums(data)
+	return &incoming{
+		local: b.Local, offset: off, data: data, sums: sums, crc: crc32c.Whole(sums, chunk.Unit, int64(len(data))),
+		commit: last, length: b.Length, blockCRC: b.CRC,
+	}
 }
 
 // write carries out a request. With commit it returns when the block is durable.
@@ -89,7 +102,11 @@ func (c *container) store(ctx context.Context, in *incoming) (wait int64, err er
 	if p == nil {
 		p = &pending{local: in.local}
 	}
-	return c.extend(p, in)
+	next, fresh, err := c.put(p, in)
+	if err != nil || !fresh {
+		return 0, err
+	}
+	return c.remember(next), nil
 }
 
 // takes says whether a container accepts bytes of a block: a closing one lets those
@@ -109,17 +126,18 @@ func (in *incoming) again(r row) error {
 	return ozerr.New(ozerr.BlockConflict, "block %d is already committed with %d bytes, crc %08x", in.local, r.length, r.crc)
 }
 
-// extend appends the request's bytes to p, and commits it if asked.
-func (c *container) extend(p *pending, in *incoming) (int64, error) {
+// put appends the request's bytes to p, and commits it if asked. It returns what p has
+// become, and whether that is anything new. The caller holds appending.
+func (c *container) put(p *pending, in *incoming) (_ *pending, fresh bool, err error) {
 	repeat, err := p.accepts(in)
 	if err != nil {
-		return 0, err
+		return nil, false, err
 	}
 	next := p.with(in, repeat)
 	var m chunk.Manifest
 	if in.commit {
 		if m, err = c.agree(next, in); err != nil {
-			return 0, err
+			return nil, false, err
 		}
 	}
 	whole := in.commit && p.length == 0 && !repeat && in.length == uint64(len(in.data))
@@ -134,20 +152,23 @@ func (c *container) extend(p *pending, in *incoming) (int64, error) {
 	}
 	if in.commit && !whole {
 		m.Pieces = trim(next.pieces, in.length)
+		next.excess = beyond(next.pieces, in.length)
 		recs = append(recs, record{Record: chunk.NewCommit(in.local, m)})
 	}
 	if len(recs) == 0 {
-		return 0, nil
+		return p, false, nil
 	}
+	failpoint.Hit("dn/before-write")
 	offs, end, err := c.append(recs...)
 	if err != nil {
-		return 0, err
+		return nil, false, err
 	}
+	failpoint.Hit("dn/after-write")
 	next.touched = c.opt.now()
 	if in.commit {
 		next.commit = &commit{end: end, row: newRow(in.local, offs[len(offs)-1], whole, in.length, in.blockCRC)}
 	}
-	return c.remember(next), nil
+	return next, true, nil
 }
 
 // payloadOf returns where the payload of the next record of the log will be.
@@ -167,6 +188,10 @@ func (c *container) remember(p *pending) (wait int64) {
 		return 0
 	}
 	c.committing = append(c.committing, p.commit)
+	if len(p.excess) > 0 {
+		c.dead = append(c.dead, dead{pieces: p.excess, until: p.commit.end})
+		p.excess = nil
+	}
 	return p.commit.end
 }
 
@@ -239,7 +264,9 @@ func (c *container) cutSums(p *pending, in *incoming) ([]uint32, error) {
 	if had := p.length - uint64(len(in.data)); len(in.data) > 0 && start >= had && p.lastOff == had {
 		copy(unit, in.data[start-had:]) // just came, not in the log yet
 	} else if err := c.readPieces(p.pieces, start, unit); err != nil {
-		return nil, c.unreadable(err)
+		err = c.readError(err)
+		c.suspect(err)
+		return nil, err
 	}
 	if crc32c.Sum(unit) != p.sums[n] {
 		err := ozerr.New(ozerr.ChecksumMismatch, "container %d: unwritten block %d has rotten", c.id, p.local)
@@ -247,6 +274,19 @@ func (c *container) cutSums(p *pending, in *incoming) ([]uint32, error) {
 		return nil, err
 	}
 	return append(sums, crc32c.Sum(unit[:rest])), nil
+}
+
+// beyond returns the pieces of what lies behind the first length bytes.
+func beyond(pieces []chunk.Piece, length uint64) []chunk.Piece {
+	var out []chunk.Piece
+	for _, p := range pieces {
+		n := min(uint64(p.Length), length)
+		length -= n
+		if n < uint64(p.Length) {
+			out = append(out, chunk.Piece{Off: p.Off + int64(n), Length: p.Length - uint32(n)})
+		}
+	}
+	return out
 }
 
 // trim returns the pieces of the first length bytes.

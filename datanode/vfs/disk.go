@@ -145,6 +145,17 @@ func (d diskFile) PunchHole(off, n int64) error {
 	return err
 }
 
+// Allocated implements File with fstat(2), which counts in 512 bytes.
+func (d diskFile) Allocated() (int64, error) {
+	var st unix.Stat_t
+	err := d.control("fstat", func(fd int) error { return unix.Fstat(fd, &st) })
+	return st.Blocks * 512, err
+}
+
+func (d diskFile) DropCache(off, n int64) error {
+	return d.control("fadvise", func(fd int) error { return unix.Fadvise(fd, off, n, unix.FADV_DONTNEED) })
+}
+
 // wholePages narrows a range to the pages that lie in it entirely.
 func wholePages(off, n int64) (int64, int64) {
 	start := (off + PageSize - 1) / PageSize * PageSize

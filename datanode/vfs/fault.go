@@ -26,6 +26,8 @@ const (
 	OpTruncate  Kind = "truncate"
 	OpSize      Kind = "size"
 	OpPunch     Kind = "punch"
+	OpAllocated Kind = "allocated"
+	OpDropCache Kind = "dropcache"
 	OpClose     Kind = "close"
 )
 
@@ -249,6 +251,20 @@ func (f *faultFile) PunchHole(off, n int64) error {
 		return err
 	}
 	return f.File.PunchHole(off, n)
+}
+
+func (f *faultFile) Allocated() (int64, error) {
+	if err := f.fs.ask(Op{Kind: OpAllocated, Name: f.name}); err != nil {
+		return 0, err
+	}
+	return f.File.Allocated()
+}
+
+func (f *faultFile) DropCache(off, n int64) error {
+	if err := f.fs.ask(Op{Kind: OpDropCache, Name: f.name, Off: off}); err != nil {
+		return err
+	}
+	return f.File.DropCache(off, n)
 }
 
 func (f *faultFile) Close() error {

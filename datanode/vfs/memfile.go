@@ -3,6 +3,7 @@ package vfs
 import (
 	"io"
 	"io/fs"
+	"slices"
 	"sync/atomic"
 	"syscall"
 )
@@ -150,6 +151,33 @@ func (f *memFile) PunchHole(off, n int64) error {
 	}
 	return nil
 }
+
+// Allocated counts the pages that are not all zeros: it takes those for holes.
+func (f *memFile) Allocated() (int64, error) {
+	if err := f.check("stat", false); err != nil {
+		return 0, err
+	}
+	f.node.mu.RLock()
+	defer f.node.mu.RUnlock()
+	var n int64
+	for page := range slices.Chunk(f.node.data, PageSize) {
+		if !allZero(page) {
+			n += PageSize
+		}
+	}
+	return n, nil
+}
+
+func allZero(p []byte) bool {
+	for _, b := range p {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *memFile) DropCache(_, _ int64) error { return f.check("fadvise", false) }
 
 func (f *memFile) Close() error {
 	if f.closed.Swap(true) {

@@ -66,6 +66,11 @@ type File interface {
 	// PunchHole frees the whole 4 KiB pages in the range, which read as zeros from
 	// then on. It does nothing where the file system has no such thing.
 	PunchHole(off, n int64) error
+	// Allocated returns how many bytes of the disk the file takes, holes left out.
+	Allocated() (int64, error)
+	// DropCache makes the next reads of the range, which must be durable, come from the
+	// disk and not from memory, as far as the system can do that.
+	DropCache(off, n int64) error
 }
 
 // Usage is the space of a file system in bytes. Free is what we may still use.

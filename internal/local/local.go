@@ -212,6 +212,7 @@ func (c *Cluster) startDatanode(i int) error {
 		return err
 	}
 	cfg.Address = net.JoinHostPort(c.opts.Host, "0")
+	cfg.Leader, cfg.Nodes = c.om, c.nodes
 	name := fmt.Sprintf("datanode-%d", i)
 	d, err := datanode.Open(cfg, []datanode.OM{c.om}, c.log(name))
 	if err != nil {
