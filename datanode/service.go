@@ -175,7 +175,7 @@ func (b *buffers) get(ctx context.Context, disk, n int) ([]byte, func(), error) 
 	}
 	room, size := b.room[disk], int64(bufferSizes[i])
 	if err := room.Acquire(ctx, size); err != nil {
-		return nil, nil, ozerr.Wrap(ozerr.Unavailable, err, "too many replies wait to be read")
+		return nil, nil, &ozerr.Error{Code: ozerr.Unavailable, Message: "too many replies wait to be read", Detail: ozerr.Busy, Err: err}
 	}
 	p := b.pools[i].Get().(*[]byte)
 	return *p, func() {

@@ -74,6 +74,12 @@ type Config struct {
 	EventBacklog int           // events waiting for one target; more, and the oldest are dropped
 	Region       string        // in which events say their buckets are
 
+	// MinDisk is how many bytes of the disk that Dir is on are kept free, at most a
+	// twentieth of it: with less, nothing is taken that makes the state grow.
+	MinDisk int64
+	// DiskSpace tells that disk's bytes; nil: statfs(2).
+	DiskSpace func() (capacity, free uint64, err error)
+
 	Pprof bool                  // serve /debug/pprof
 	Conf  func(io.Writer) error // writes /conf; nil: none
 
@@ -113,6 +119,7 @@ func DefaultConfig() Config {
 		TokenExpiry:       time.Hour,
 		TokenKeyRotation:  24 * time.Hour,
 		TokenKeyExpiry:    9 * 24 * time.Hour,
+		MinDisk:           1 << 30,
 		EventTimeout:      10 * time.Second,
 		EventBacklog:      1_000_000,
 		Region:            "us-east-1",
@@ -143,6 +150,8 @@ func (c *Config) Validate() error {
 	case c.TokenExpiry <= 0 || c.TokenKeyRotation <= 0 || c.TokenKeyExpiry < c.TokenKeyRotation+c.TokenExpiry || c.TokenKeyExpiry > 60*c.TokenKeyRotation:
 		return errors.New("om: hdds.secret.key.expiry.duration must not be below the sum of hdds.secret.key.rotate.duration and " +
 			"hdds.block.token.expiry.time, nor above 60 times the first of them")
+	case c.MinDisk < 0:
+		return errors.New("om: mini.om.min.free.space must not be negative")
 	case c.LifecycleInterval <= 0 || c.LifecycleDay < 0:
 		return errors.New("om: ozone.lifecycle.service.interval must be positive")
 	case c.LeaseTTL <= 0 || c.DutyInterval <= 0 || c.UploadInterval <= 0 || c.UploadExpiry <= 0 || c.DeleteInterval <= 0 || c.DeleteLimit <= 0 || c.DeleteGrace < 0:
@@ -190,6 +199,7 @@ func FromConf(k *conf.Config) (Config, error) {
 	c.EventBacklog = k.Int("mini.om.notification.backlog")
 	c.Region = k.String("mini.s3g.region")
 	c.Raft.TrailingLogs = uint64(max(k.Int("ozone.om.ratis.log.purge.gap"), 0))
+	c.MinDisk = k.Size("mini.om.min.free.space")
 	c.Pprof = k.Bool("hdds.profiler.endpoint.enabled")
 	c.Raft.SegmentBytes = int(k.Size("ozone.om.ratis.segment.size"))
 	c.Raft.MarkerEntries = uint64(k.Int("ozone.om.ratis.snapshot.auto.trigger.threshold"))

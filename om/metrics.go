@@ -81,6 +81,16 @@ func (m *metrics) gauges(s *Server) {
 	gauge("raft_stall_seconds", "How long the write of the log under way has taken.", nil, func() float64 { return s.node.Stats().Stalled.Seconds() })
 	gauge("peers", "Members of the group that vote, as known here.", nil, func() float64 { return float64(s.voters()) })
 	gauge("damaged_states", "Damaged states that were moved aside in the metadata directory.", nil, func() float64 { return float64(len(s.asides())) })
+	gauge("disk_free_bytes", "Free space of the disk with om's state.", nil, func() float64 {
+		_, free, _ := s.space.figures()
+		return float64(free)
+	})
+	gauge("disk_full", "1 while that is below the reserve and nothing new is taken.", nil, func() float64 {
+		if _, _, low := s.space.figures(); low {
+			return 1
+		}
+		return 0
+	})
 	gauge("leader", "1 on the leader.", nil, func() float64 {
 		if _, ok := s.node.Leading(); ok {
 			return 1

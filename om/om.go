@@ -36,6 +36,7 @@ type Server struct {
 	node     *raftnode.Node
 	view     *placement.View
 	metrics  *metrics
+	space    space
 	couriers map[string]*courier // by target
 	sealer   sealer              // of S3 secrets; secure mode
 	admin    []byte              // the admin key; nil in open mode
@@ -70,6 +71,7 @@ func Open(cfg Config, log zerolog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, building: make(chan struct{}, 1), nodeOpen: make(chan struct{}), failed: make(chan error, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.view = placement.NewView(cfg.Placement, cfg.Now)
+	s.space.min = uint64(cfg.MinDisk)
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -134,6 +136,8 @@ func (s *Server) openNode() (err error) {
 	}
 	s.metrics.gauges(s)
 	close(s.nodeOpen)
+	s.lookAtSpace()
+	s.wg.Go(s.watchSpace)
 	s.wg.Go(s.duties)
 	s.startCouriers()
 	if s.cfg.Lifecycle {

@@ -48,6 +48,9 @@ func (s *Server) dispatch(ctx context.Context, req *ompb.Request) (*ompb.Respons
 	case nil:
 		return nil, ozerr.New(ozerr.InvalidRequest, "a request without an operation (or one this om does not know)")
 	case *ompb.Request_AllocateBlocks:
+		if err := s.room(req); err != nil {
+			return nil, err
+		}
 		return s.allocate(ctx, op.AllocateBlocks, req.User)
 	case *ompb.Request_ReportBadReplica:
 		return s.reportBadReplica(ctx, op.ReportBadReplica)
@@ -85,6 +88,9 @@ func (s *Server) write(ctx context.Context, req *ompb.Request) (*ompb.Response, 
 		// The state machine knows no configuration, so the default goes in here.
 		req = proto.CloneOf(req)
 		req.GetCreateBucket().Replication = replicationName(s.cfg.Replication)
+	}
+	if err := s.room(req); err != nil {
+		return nil, err
 	}
 	if err := s.checkTargets(req); err != nil {
 		return nil, err

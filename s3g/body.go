@@ -10,6 +10,13 @@ import (
 	"github.com/mini-ozone/mini-ozone/s3g/s3err"
 )
 
+// Under pressure, when others wait for the memory that a body in work holds, its client
+// must be faster: hasteRate bytes per second over a hasteShare of the stall time.
+const (
+	hasteRate  = 32 << 10
+	hasteShare = 6
+)
+
 // body is the request body with a rolling deadline: a client that sends nothing
 // for the stall time, or less than minRate over it, is shed. Only time spent
 // waiting for the client counts, not the time we take to store.
@@ -17,6 +24,7 @@ type body struct {
 	io.ReadCloser
 	control *http.ResponseController
 	stall   time.Duration
+	pressed func() bool
 
 	deadline time.Time     // of the connection, as last set
 	waited   time.Duration // for the client, in this window
@@ -27,7 +35,7 @@ type body struct {
 // handler left of a body before it sends the answer, and would wait for ever: so
 // the deadline counts from now. It must not end a long download, though; nobody
 // wants a body of GET, and it is left unread where the connection ends.
-func newBody(r *http.Request, w http.ResponseWriter, cfg Config) io.ReadCloser {
+func newBody(r *http.Request, w http.ResponseWriter, cfg Config, pressed func() bool) io.ReadCloser {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return r.Body
 	}
@@ -37,7 +45,7 @@ func newBody(r *http.Request, w http.ResponseWriter, cfg Config) io.ReadCloser {
 		}
 		return r.Body
 	}
-	b := &body{ReadCloser: r.Body, control: http.NewResponseController(w), stall: cfg.StallTimeout}
+	b := &body{ReadCloser: r.Body, control: http.NewResponseController(w), stall: cfg.StallTimeout, pressed: pressed}
 	b.extend(time.Now())
 	return b
 }
@@ -70,6 +78,9 @@ func (b *body) account(n int, waited time.Duration) error {
 	b.waited += waited
 	b.got += int64(n)
 	if b.waited < b.stall {
+		if b.waited >= b.stall/hasteShare && b.got < int64(b.waited.Seconds()*hasteRate) && b.pressed() {
+			return s3err.RequestTimeout
+		}
 		return nil
 	}
 	if b.got < int64(b.waited.Seconds())*minRate {

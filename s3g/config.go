@@ -55,11 +55,13 @@ type Config struct {
 
 	MaxInFlight  int           // requests in work at once; more wait for QueueTimeout, then get 503 SlowDown
 	QueueTimeout time.Duration // how long
+	StreamMemory int64         // bytes of memory for bodies over 64 KiB in work, 4 MiB each; the same queue
 	StallTimeout time.Duration // a client that moves no byte for so long, or less than 1 KiB/s, is shed
 
 	ReadHeaderTimeout time.Duration // for the head of a request
 	IdleTimeout       time.Duration // of a kept-alive connection; longer than goofys' 90 s
 	MaxHeaderBytes    int           // of the head of a request
+	MaxConnections    int           // more close the longest idle one, or are told to slow down
 	StopTimeout       time.Duration // for requests in work when the gateway stops
 
 	Conf  func(io.Writer) error // writes the effective configuration, for /conf; may be nil
@@ -77,7 +79,9 @@ func DefaultConfig() Config {
 		DeleteUploads:     true,
 		ObjectOwnership:   access.ObjectWriter,
 		MaxInFlight:       1024,
-		QueueTimeout:      time.Second,
+		QueueTimeout:      3 * time.Second,
+		StreamMemory:      1 << 30,
+		MaxConnections:    20_000,
 		StallTimeout:      time.Minute,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -93,6 +97,10 @@ func (c Config) Validate() error {
 	switch {
 	case c.MaxInFlight < 1:
 		return fmt.Errorf("s3g: MaxInFlight %d is below 1", c.MaxInFlight)
+	case c.MaxConnections < 1:
+		return fmt.Errorf("s3g: MaxConnections %d is below 1", c.MaxConnections)
+	case c.StreamMemory < streamBytes():
+		return fmt.Errorf("s3g: StreamMemory %d is below %d, the memory of one", c.StreamMemory, streamBytes())
 	case c.MaxHeaderBytes < 8<<10:
 		return fmt.Errorf("s3g: MaxHeaderBytes %d is below 8 KiB, which S3 allows", c.MaxHeaderBytes)
 	case (c.CertFile == "") != (c.KeyFile == ""):
@@ -131,6 +139,8 @@ func FromConf(c *conf.Config) (Config, error) {
 	cfg.DeleteUploads = c.Bool("mini.s3g.bucket.delete.uploads")
 	cfg.AccessLog = c.Bool("mini.s3g.access.log")
 	cfg.MaxInFlight = c.Int("mini.s3g.requests.max")
+	cfg.StreamMemory = c.Size("mini.s3g.streams.memory.max")
+	cfg.MaxConnections = c.Int("mini.s3g.connections.max")
 	cfg.StallTimeout = c.Duration("mini.s3g.stall.timeout")
 	cfg.Conf = c.WriteXML
 	cfg.Pprof = c.Bool("hdds.profiler.endpoint.enabled")

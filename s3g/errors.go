@@ -48,7 +48,7 @@ var byCode = map[ozerr.Code]*s3err.Error{
 	ozerr.Unavailable:         s3err.ServiceUnavailable,
 	ozerr.Timeout:             s3err.ServiceUnavailable,
 	ozerr.Canceled:            s3err.ServiceUnavailable,
-	ozerr.DiskFull:            s3err.ServiceUnavailable,
+	ozerr.DiskFull:            s3err.InsufficientStorage,
 }
 
 // translate gives err the form that clients get. Messages of ours that tell a
@@ -70,6 +70,9 @@ func translate(r *request, err error) *s3err.Error {
 		return s3err.InternalError.Wrap(err)
 	}
 	var inner *ozerr.Error
+	if errors.As(err, &inner) && inner.Code == ozerr.Unavailable && inner.Detail == ozerr.Busy {
+		return s3err.SlowDown.Wrap(err)
+	}
 	if errors.As(err, &inner) && inner.Message != "" && (e == s3err.InvalidArgument || e == s3err.InvalidRequest || e == s3err.NotImplemented) {
 		e = e.With(inner.Message)
 	}

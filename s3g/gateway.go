@@ -40,7 +40,7 @@ type gateway struct {
 	rows      []row
 	selectors map[string]bool
 	router    *mux.Router
-	slots     chan struct{} // one for each request in work
+	admission *admission
 	plain     plainBuckets
 	cors      *documents[cors.Rules]
 	lifecycle *documents[*lifecycle.Config]
@@ -51,7 +51,7 @@ func newGateway(cfg Config, store Store, m *metrics, log zerolog.Logger) *gatewa
 	g := &gateway{
 		cfg: cfg, buckets: store, objects: store, uploads: store, users: store, log: log, metrics: m, now: time.Now,
 		rows:      routes(),
-		slots:     make(chan struct{}, cfg.MaxInFlight),
+		admission: newAdmission(cfg),
 		cors:      newDocuments(client.DocumentCORS, store, cors.Parse),
 		lifecycle: newDocuments(client.DocumentLifecycle, store, lifecycle.Decode),
 		policies:  newDocuments(client.DocumentPolicy, store, parsePolicy),
@@ -77,15 +77,19 @@ func (g *gateway) ServeHTTP(hw http.ResponseWriter, hr *http.Request) {
 	}
 	w.standardHeaders(r.ID)
 	defer g.finish(w, r)
-	if !g.enter(hr.Context()) {
-		g.reply(w, r, s3err.SlowDown)
+	place, err := g.admission.enter(hr.Context(), bodySize(hr))
+	if err != nil {
+		g.metrics.shed.Inc()
+		g.reply(w, r, err)
 		return
 	}
-	defer g.leave()
+	g.metrics.inFlight.Inc()
+	defer g.leave(place)
+	r.place = place
 	ctx := rpc.WithRequestID(hr.Context(), r.ID)
 	r.Request = hr.WithContext(context.WithValue(ctx, requestKey{}, r))
-	r.Body = newBody(r.Request, hw, g.cfg)
-	err := g.locate(r)
+	r.Body = newBody(r.Request, hw, g.cfg, g.admission.pressed)
+	err = g.locate(r)
 	g.allowOrigin(w, r)
 	if err != nil {
 		g.reply(w, r, err)
@@ -176,29 +180,9 @@ func (g *gateway) respond(why func(r *request) error) http.Handler {
 	})
 }
 
-// enter takes a slot, waiting a little; false means there is none.
-func (g *gateway) enter(ctx context.Context) bool {
-	select {
-	case g.slots <- struct{}{}:
-		g.metrics.inFlight.Inc()
-		return true
-	default:
-	}
-	t := time.NewTimer(g.cfg.QueueTimeout)
-	defer t.Stop()
-	select {
-	case g.slots <- struct{}{}:
-		g.metrics.inFlight.Inc()
-		return true
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return false
-}
-
-func (g *gateway) leave() {
+func (g *gateway) leave(p *place) {
 	g.metrics.inFlight.Dec()
-	<-g.slots
+	p.leave()
 }
 
 // finish is deferred: it turns a panic into a 500, counts and logs.

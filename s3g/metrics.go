@@ -16,6 +16,7 @@ type metrics struct {
 	received prometheus.Counter
 	sent     prometheus.Counter
 	inFlight prometheus.Gauge
+	shed     prometheus.Counter
 	unknown  *opMetrics
 }
 
@@ -43,10 +44,24 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ozone_s3g_requests_in_flight", Help: "Requests in work.",
 		}),
+		shed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ozone_s3g_shed_total", Help: "Requests that were told to slow down, and connections that there was no place for.",
+		}),
 	}
-	reg.MustRegister(m.requests, m.seconds, m.received, m.sent, m.inFlight)
+	reg.MustRegister(m.requests, m.seconds, m.received, m.sent, m.inFlight, m.shed)
 	m.unknown = m.operation("Unknown")
 	return m
+}
+
+// connections adds the gauges of the S3 listeners.
+func (m *metrics) connections(reg prometheus.Registerer, c *connections) {
+	reg.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "ozone_s3g_connections", Help: "Open S3 connections.",
+		}, func() float64 { open, _ := c.counts(); return float64(open) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "ozone_s3g_connections_idle", Help: "S3 connections that wait for a request.",
+		}, func() float64 { _, idle := c.counts(); return float64(idle) }))
 }
 
 func (m *metrics) operation(op string) *opMetrics {

@@ -23,6 +23,10 @@ func (g *gateway) getObject(w http.ResponseWriter, r *request) error {
 		w.WriteHeader(v.status)
 		return nil
 	}
+	if err := r.place.grow(r.Context(), int64(v.n)); err != nil {
+		g.metrics.shed.Inc()
+		return err
+	}
 	body, err := g.read(r.Context(), o, v.key, v.off, v.n)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type request struct {
 	Query  url.Values // decoded once
 	Auth   sigv4.Auth
 	Start  time.Time
+	place  *place // among the requests in work
 
 	secret string // of the user whose signature was verified; "" in open mode
 	target target // what the router looks at

@@ -43,8 +43,12 @@ func Open(cfg Config, store Store, log zerolog.Logger) (*Server, error) {
 	reg := prometheus.NewRegistry()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{cfg: cfg, log: log, store: store, cancel: cancel, notReady: errors.New("om has not answered yet")}
-	gateway := newGateway(cfg, store, newMetrics(reg), log)
+	m := newMetrics(reg)
+	conns := newConnections(cfg.MaxConnections, m.shed)
+	m.connections(reg, conns)
+	gateway := newGateway(cfg, store, m, log)
 	s.s3, s.s3tls, s.admin = s.httpServer(gateway), s.httpServer(gateway), s.httpServer(s.adminMux(reg))
+	s.s3.ConnState, s.s3tls.ConnState = conns.changed, conns.changed
 	if err := s.listenAll(); err != nil {
 		_ = s.Close()
 		return nil, err

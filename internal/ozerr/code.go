@@ -63,3 +63,7 @@ const (
 	DiskFull          Code = "DISK_OUT_OF_SPACE"
 	DiskFailed        Code = "IO_EXCEPTION"
 )
+
+// Busy is the Detail of an Unavailable that means overload: what was asked for has
+// certainly not been begun, and callers should slow down.
+const Busy = "busy"

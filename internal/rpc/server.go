@@ -186,6 +186,13 @@ func (s *Server) accept(nc net.Conn) {
 	})
 }
 
+// busy is the error of a limit that was reached.
+func busy(format string, args ...any) error {
+	e := ozerr.New(ozerr.Unavailable, format, args...)
+	e.Detail = ozerr.Busy
+	return e
+}
+
 // begin takes a place for one more call, or says why there is none.
 func (s *Server) begin() error {
 	s.mu.Lock()
@@ -195,7 +202,7 @@ func (s *Server) begin() error {
 	}
 	if n := s.running.Add(1); n > int64(s.MaxCalls) {
 		s.running.Add(-1)
-		return ozerr.New(ozerr.Unavailable, "the server has %d calls under way", s.MaxCalls)
+		return busy("the server has %d calls under way", s.MaxCalls)
 	}
 	s.calls.Add(1)
 	return nil

@@ -87,7 +87,7 @@ func (sc *serverConn) receive(f frame) error {
 	err := sc.server.bytes.Acquire(ctx, int64(n))
 	cancel()
 	if err != nil {
-		return sc.refuse(f, ozerr.New(ozerr.Unavailable, "the server has no memory for more payloads"), true)
+		return sc.refuse(f, busy("the server has no memory for more payloads"), true)
 	}
 	in := sc.pool.get(n)
 	if err := sc.read(in.b); err != nil {

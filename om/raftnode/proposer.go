@@ -116,15 +116,19 @@ func (p *proposer) enqueue(q *proposal) error {
 	n := int64(len(q.body))
 	if p.bytes.Add(n) > p.maxBytes {
 		p.bytes.Add(-n)
-		return ozerr.New(ozerr.Unavailable, "too many requests are waiting")
+		return errQueueFull()
 	}
 	select {
 	case p.queue <- q:
 		return nil
 	default:
 		p.bytes.Add(-n)
-		return ozerr.New(ozerr.Unavailable, "too many requests are waiting")
+		return errQueueFull()
 	}
+}
+
+func errQueueFull() error {
+	return &ozerr.Error{Code: ozerr.Unavailable, Message: "too many requests are waiting", Detail: ozerr.Busy}
 }
 
 func ctxCode(ctx context.Context) ozerr.Code {

@@ -120,7 +120,10 @@ var (
 	NotImplemented     = def("NotImplemented", 501, "A header you provided implies functionality that is not implemented")
 	ServiceUnavailable = def("ServiceUnavailable", 503, "Service is unable to handle request.")
 	SlowDown           = def("SlowDown", 503, "Please reduce your request rate.")
-	Busy               = def("503 Busy", 503, "The service is unavailable. Try again later.")
+	// Not AWS's, whose disks are never full. 507 is what other stores answer, and SDKs don't
+	// repeat it at once as they do 503: the condition lasts until somebody makes room.
+	InsufficientStorage = def("InsufficientStorage", 507, "The store has no room left. Delete something, or add disks.")
+	Busy                = def("503 Busy", 503, "The service is unavailable. Try again later.")
 )
 
 func def(code string, status int, message string) *Error {
