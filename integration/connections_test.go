@@ -98,7 +98,9 @@ func (f figures) String() string {
 	if len(f.times) == 0 {
 		return fmt.Sprintf("%d answered, %d told to slow down, %d other", f.ok, f.slowed, f.other)
 	}
-	at := func(q float64) time.Duration { return f.times[int(q*float64(len(f.times)-1))].Round(100 * time.Microsecond) }
+	at := func(q float64) time.Duration {
+		return f.times[int(q*float64(len(f.times)-1))].Round(100 * time.Microsecond)
+	}
 	return fmt.Sprintf("%d answered (%.0f/s, p50 %v, p99 %v), %d told to slow down (%.1f %%), %d other", f.ok, float64(f.ok)/f.took.Seconds(),
 		at(.5), at(.99), f.slowed, 100*float64(f.slowed)/float64(f.ok+f.slowed+f.other), f.other)
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -478,5 +480,54 @@ func oneCall(ctx context.Context, c *Client, rnd *rand.Rand, buf []byte, id stri
 			return fmt.Errorf("%s: wrong bytes", id)
 		}
 		return err
+	}
+}
+
+// A call that does not end, whatever it is told, must not keep the process from stopping.
+func TestServerCloseLeavesCallsThatHang(t *testing.T) {
+	ts := newTestServer()
+	ts.Grace = 50 * time.Millisecond
+	begun, hang, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	Unary(ts.Server, "hang", func(context.Context, *commonpb.Node) (*commonpb.Node, error) {
+		defer close(ended)
+		close(begun)
+		<-hang
+		return &commonpb.Node{}, nil
+	})
+	ts.serve(listen(t, "127.0.0.1:0"))
+	c := startClient(t, ts.addr, ClientOptions{})
+	result := make(chan error, 1)
+	go func() { result <- c.Call(context.Background(), "hang", &commonpb.Node{}, nil) }()
+	<-begun
+	if err := ts.Server.Close(); !errors.Is(err, ozerr.Timeout) {
+		t.Errorf("close: %v", err)
+	}
+	if err := <-result; err == nil {
+		t.Error("the call has an answer")
+	}
+	close(hang)
+	<-ended
+}
+
+// Connections beyond the limit are closed; those that are there go on.
+func TestLimitOfConnections(t *testing.T) {
+	ts := newTestServer()
+	ts.MaxConns = 1
+	ts.serve(listen(t, "127.0.0.1:0"))
+	c := startClient(t, ts.addr, ClientOptions{})
+	if err := c.Call(within(t, time.Minute), "echo", &commonpb.Node{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	nc, err := net.Dial("tcp", ts.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	_ = nc.SetReadDeadline(time.Now().Add(time.Minute))
+	if n, err := io.Copy(io.Discard, nc); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if err := c.Call(within(t, time.Minute), "echo", &commonpb.Node{}, nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -22,6 +22,8 @@ type Server struct {
 	// MaxCalls is how many calls may run, or have their reply unsent, at once. One
 	// above it is answered with ozerr.Unavailable.
 	MaxCalls int
+	// MaxConns is how many connections are kept; one more is closed at once.
+	MaxConns int
 	// MaxBytes is how many bytes of request payload may be held at once. A payload
 	// above it waits in the network for PayloadWait, then is dropped and answered with
 	// ozerr.Unavailable. Reply payloads belong to the handlers, who bound them.
@@ -59,7 +61,7 @@ type handler func(ctx context.Context, message, in []byte) (proto.Message, Paylo
 // NewServer returns a server without methods and with default limits.
 func NewServer(log zerolog.Logger) *Server {
 	s := &Server{
-		MaxCalls: 4096, MaxBytes: 128 << 20, PayloadWait: 3 * time.Second, Grace: 2 * time.Second, Idle: 30 * time.Second,
+		MaxCalls: 4096, MaxConns: 2048, MaxBytes: 128 << 20, PayloadWait: 3 * time.Second, Grace: 2 * time.Second, Idle: 30 * time.Second,
 		log: log, methods: map[string]handler{},
 		listeners: map[net.Listener]struct{}{}, conns: map[*serverConn]struct{}{},
 		closed: make(chan struct{}),
@@ -170,7 +172,7 @@ func (s *Server) accept(nc net.Conn) {
 	sc := &serverConn{link: newLink(nc, &s.pool), server: s, cancels: map[uint64]context.CancelFunc{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing || len(s.conns) >= s.MaxConns {
 		_ = nc.Close() // the peer will see it
 		return
 	}
@@ -232,7 +234,8 @@ func (s *Server) run(ctx context.Context, f *frame, in []byte) (m proto.Message,
 }
 
 // Close stops accepting connections and calls, waits Grace for the calls under
-// way, cancels the contexts of those left, waits for them and for every goroutine.
+// way, cancels the contexts of those left, waits for them, for as long again at most, and
+// for every goroutine.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	if s.closing {
@@ -265,7 +268,12 @@ func (s *Server) Close() error {
 		sc.fail(ozerr.New(ozerr.Unavailable, "the server is stopping"))
 	}
 	s.mu.Unlock()
-	<-ended
+	grace.Reset(s.Grace)
+	select {
+	case <-ended:
+	case <-grace.C: // a disk that hangs, perhaps; the rest of the process has to stop in order all the same
+		errs = append(errs, ozerr.New(ozerr.Timeout, "%d calls did not end, and were left", s.running.Load()))
+	}
 	s.wg.Wait()
 	return errors.Join(errs...)
 }
