@@ -48,7 +48,7 @@ func BuildWithClocks(ctx context.Context, dir string) error {
 	}
 	const now = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
 	if bytes.Count(source, []byte(now)) != 1 {
-		return errors.New("Go's time.Now is not what it was: adapt BuildWithClocks")
+		return errors.New("time.Now of this Go is not what it was: adapt BuildWithClocks")
 	}
 	tmp, err := os.MkdirTemp("", "mini-ozone-clock")
 	if err != nil {

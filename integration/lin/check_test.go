@@ -106,6 +106,37 @@ func TestCheckerTellsRightFromWrong(t *testing.T) {
 	}
 }
 
+// TestContestedBuckets: an acknowledged PUT is in a bucket that is there, and a bucket
+// that was deleted was empty.
+func TestContestedBuckets(t *testing.T) {
+	in := func(kind Kind, key, value string, outcome Outcome, call, ret int64) Op {
+		return Op{Kind: kind, Bucket: "contested", Key: key, Value: value, Outcome: outcome, Call: call, Return: ret}
+	}
+	made := in(MakeBucket, "", "", Done, 1, 2)
+	for _, c := range []struct {
+		name string
+		ok   bool
+		ops  []Op
+	}{
+		{"full", true, []Op{made, in(Put, "a", "x", Done, 3, 9), in(RemoveBucket, "", "", Refused, 4, 8), in(List, "", "x ", Done, 10, 11)}},
+		{"emptied", true, []Op{made, in(Put, "b", "x", Done, 3, 4), in(Delete, "b", "", Done, 5, 9), in(RemoveBucket, "", "", Done, 6, 8), in(Get, "b", "", NoBucket, 10, 11)}},
+		{"put lost in a deleted bucket", false, []Op{made, in(Put, "a", "x", Done, 3, 9), in(RemoveBucket, "", "", Done, 4, 8)}},
+		{"put into a new one of the name", true, []Op{made, in(Put, "a", "x", Done, 3, 9), in(RemoveBucket, "", "", Done, 4, 6), in(MakeBucket, "", "", Done, 7, 8), in(Get, "a", "x", Done, 10, 11)}},
+		{"put into the old one of the name", false, []Op{made, in(RemoveBucket, "", "", Done, 3, 4), in(MakeBucket, "", "", Done, 5, 6), in(Put, "a", "x", Done, 7, 8), in(Get, "a", "", Absent, 9, 10)}},
+		{"empty and not deleted", false, []Op{made, in(RemoveBucket, "", "", Refused, 3, 4)}},
+		{"a listing of what never was together", false, []Op{made, in(Put, "a", "x", Done, 3, 4), in(Delete, "a", "", Done, 5, 6), in(Put, "b", "y", Done, 7, 8), in(List, "", "x y", Done, 3, 9)}},
+		{"another key's content", false, []Op{made, in(Put, "a", "x", Done, 3, 4), in(Put, "b", "y", Done, 3, 4), in(Get, "a", "y", Done, 5, 6)}},
+	} {
+		h := NewHistory()
+		for _, o := range c.ops {
+			h.Add(o)
+		}
+		if found := h.Check(); c.ok != (len(found) == 0) {
+			t.Errorf("%s: %v", c.name, found)
+		}
+	}
+}
+
 // TestExplain: the request that cannot be explained comes last, and nothing after it.
 func TestExplain(t *testing.T) {
 	ops := []Op{put("a", 1, 2), put("b", 3, 4), get("a", 5, 6), put("c", 7, 8), get("c", 9, 10)}

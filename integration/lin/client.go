@@ -145,7 +145,8 @@ func (c *client) createUpload(ctx context.Context, path string) (string, error) 
 	var result struct {
 		UploadID string `xml:"UploadId"`
 	}
-	return result.UploadID, errors.Join(xml.Unmarshal(a.body, &result))
+	err = xml.Unmarshal(a.body, &result)
+	return result.UploadID, err
 }
 
 // putPart uploads a part.
@@ -182,5 +183,22 @@ func (c *client) list(ctx context.Context, bucket, token string, most int) (page
 	if outcome, err := a.outcome(); outcome != Done {
 		return p, errors.Join(errors.New("no listing"), err)
 	}
-	return p, xml.Unmarshal(a.body, &p)
+	return a.page()
+}
+
+func (a answer) page() (p page, err error) {
+	err = xml.Unmarshal(a.body, &p)
+	return p, err
+}
+
+// code of an error answer, "" if it is none.
+func (a answer) code() string {
+	var e struct {
+		XMLName xml.Name `xml:"Error"`
+		Code    string
+	}
+	if err := xml.Unmarshal(a.body, &e); err != nil {
+		return ""
+	}
+	return e.Code
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"sync"
 	"time"
 )
@@ -48,6 +49,7 @@ const never = math.MaxInt64
 type Op struct {
 	Client  int     `json:"client"`
 	Kind    Kind    `json:"kind"`
+	Bucket  string  `json:"bucket,omitempty"` // if it is one that comes and goes
 	Key     string  `json:"key"`
 	Value   string  `json:"value,omitempty"` // what Put and Complete write, what Get read
 	Outcome Outcome `json:"outcome"`
@@ -67,7 +69,7 @@ type Op struct {
 }
 
 func (o Op) String() string {
-	s := fmt.Sprintf("client %d %s %s", o.Client, o.Kind, o.Key)
+	s := fmt.Sprintf("client %d %s %s", o.Client, o.Kind, strings.TrimPrefix(o.Bucket+"/"+o.Key, "/"))
 	switch {
 	case o.IfNoneMatch:
 		s += " if-none-match *"
@@ -127,7 +129,7 @@ func (h *History) Now() int64 { return int64(time.Since(h.begun)) }
 // the caller, what certainly never reached a server.
 func (h *History) Add(o Op) {
 	if o.Outcome == Unknown {
-		if o.Kind == Get {
+		if o.Kind == Get || o.Kind == List {
 			return
 		}
 		o.Return = never

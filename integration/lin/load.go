@@ -35,9 +35,11 @@ type Load struct {
 
 	seed    uint64
 	clients []*client
+	racers  []*client // one for each gateway, for the contested bucket
 	readers []*client // one for each gateway that only reads: where writes hang, reads may still lie
 
-	writes atomic.Int64 // that were tried, for names that differ
+	writes    atomic.Int64 // that were tried, for names that differ
+	contested bucketNames
 
 	mu       sync.Mutex
 	keys     []*key // all; the last liveKeys are written
@@ -62,7 +64,9 @@ func NewLoad(seed uint64, bucket string, gateways map[string]string, n int) *Loa
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(gateways)) {
-		l.readers = append(l.readers, newClient(len(l.clients)+len(l.readers), name, gateways[name]))
+		id := len(l.clients) + 2*len(l.readers)
+		l.readers = append(l.readers, newClient(id, name, gateways[name]))
+		l.racers = append(l.racers, newClient(id+1, name, gateways[name]))
 	}
 	for range liveKeys {
 		l.addKey()
@@ -84,6 +88,9 @@ func (l *Load) Run(ctx context.Context) {
 	}
 	for _, c := range l.clients {
 		busy(c, func(rng *rand.Rand) { l.step(ctx, c, rng) })
+	}
+	for _, c := range l.racers {
+		busy(c, func(rng *rand.Rand) { l.contest(ctx, c, rng) })
 	}
 	for _, c := range l.readers {
 		busy(c, func(rng *rand.Rand) { l.read(ctx, c, rng) })

@@ -103,8 +103,6 @@ func model() porcupine.Model {
 			}
 			return true, next
 		},
-		DescribeOperation: func(input, _ any) string { return input.(Op).String() },
-		DescribeState:     func(st any) string { return fmt.Sprintf("%+v", st) },
 	}
 }
 
@@ -126,7 +124,7 @@ func (v Violation) Error() string { return v.Key + ": " + v.Problem }
 // by themselves, which is the same: linearizability is local.
 func (h *History) Check() []Violation {
 	ops, listings := h.Ops()
-	keys := byKey(ops)
+	keys, buckets := byKey(ops)
 	for key := range keys {
 		keys[key] = resolveCopies(keys[key], keys)
 	}
@@ -136,18 +134,28 @@ func (h *History) Check() []Violation {
 			all = append(all, Violation{Key: key, Problem: problem, Ops: keys[key]})
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(buckets)) {
+		if problem := checkKey(buckets[name], CheckTimeout); problem != "" {
+			all = append(all, Violation{Key: name, Problem: problem, Ops: buckets[name]})
+		}
+	}
 	for _, l := range listings {
 		all = append(all, checkListing(l, keys)...)
 	}
 	return all
 }
 
-func byKey(ops []Op) map[string][]Op {
-	keys := map[string][]Op{}
+// byKey are the requests to each key, and those to each bucket that comes and goes.
+func byKey(ops []Op) (keys, buckets map[string][]Op) {
+	keys, buckets = map[string][]Op{}, map[string][]Op{}
 	for _, o := range ops {
-		keys[o.Key] = append(keys[o.Key], o)
+		if o.Bucket != "" {
+			buckets[o.Bucket] = append(buckets[o.Bucket], o)
+		} else {
+			keys[o.Key] = append(keys[o.Key], o)
+		}
 	}
-	return keys
+	return keys, buckets
 }
 
 // resolveCopies gives copies without an answer their content: whatever the key was seen
@@ -180,13 +188,17 @@ func resolveCopies(ops []Op, keys map[string][]Op) []Op {
 	return out
 }
 
-// checkKey returns what is wrong with the history of one key; "" is nothing.
+// checkKey returns what is wrong with the history of one key or one bucket; "" is nothing.
 func checkKey(ops []Op, timeout time.Duration) string {
 	history := make([]porcupine.Operation, len(ops))
 	for i, o := range ops {
 		history[i] = porcupine.Operation{ClientId: o.Client, Input: o, Call: o.Call, Return: o.Return}
 	}
-	switch porcupine.CheckOperationsTimeout(model(), history, timeout) {
+	m := model()
+	if len(ops) > 0 && ops[0].Bucket != "" {
+		m = bucketModel()
+	}
+	switch porcupine.CheckOperationsTimeout(m, history, timeout) {
 	case porcupine.Ok:
 		return ""
 	case porcupine.Unknown:
@@ -230,7 +242,7 @@ func prefix(ops []Op, n int, unknown []Op) []Op {
 	end := ops[n-1].Return
 	out := slices.Clone(ops[:n])
 	for _, o := range ops[n : len(ops)-len(unknown)] {
-		if o.Call <= end && o.Kind != Get {
+		if o.Call <= end && o.Kind != Get && o.Kind != List {
 			o.Outcome, o.Return = Unknown, never
 			out = append(out, o)
 		}
