@@ -121,13 +121,10 @@ func (g *gateway) createBucket(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	_, err = g.buckets.CreateBucket(r.Context(), client.CreateBucketOptions{
+	err = g.createOrReset(r, client.CreateBucketOptions{
 		Volume: VolumeFor(client.Caller(r.Context())), Bucket: r.Bucket, Owner: r.callerName(), S3: true, Location: location, ObjectLock: lock,
 		ACL: acl, Ownership: setting, Documents: documents,
 	})
-	if errors.Is(err, ozerr.BucketAlreadyOwned) && !g.cfg.RecreateConflict {
-		err = g.resetACL(r, acl)
-	}
 	if err != nil {
 		return err
 	}
@@ -136,6 +133,24 @@ func (g *gateway) createBucket(w http.ResponseWriter, r *request) error {
 	h["Content-Length"] = zeroLength
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// createAttempts is how often a bucket may be deleted while it is created again.
+const createAttempts = 8
+
+// createOrReset creates a bucket, or resets the one of the caller that is there. If that
+// one is deleted meanwhile there is none again, so it is created.
+func (g *gateway) createOrReset(r *request, o client.CreateBucketOptions) error {
+	for range createAttempts {
+		_, err := g.buckets.CreateBucket(r.Context(), o)
+		if !errors.Is(err, ozerr.BucketAlreadyOwned) || g.cfg.RecreateConflict {
+			return err
+		}
+		if err := g.resetACL(r, o.ACL); !errors.Is(err, ozerr.BucketNotFound) {
+			return err
+		}
+	}
+	return s3err.SlowDown
 }
 
 // resetACL gives a bucket that is created again the ACL that it would have got, as AWS

@@ -136,30 +136,3 @@ func TestCopyOfAMovingSource(t *testing.T) {
 	close(done)
 	wg.Wait()
 }
-
-// moving overwrites "k" with "other" whenever somebody has looked at it.
-type moving struct{ *store }
-
-func (m moving) GetObject(ctx context.Context, ref client.KeyRef, owner string) (client.Object, error) {
-	o, err := m.store.GetObject(ctx, ref, owner)
-	if err == nil && ref.Key == "k" {
-		other := client.KeyRef{BucketRef: ref.BucketRef, Key: "other"}
-		_, err = m.CopyObject(ctx, other, ref, client.CopyOptions{})
-	}
-	return o, err
-}
-
-// TestCopyOfASourceThatNeverRests: the copy set no condition, so it is not told that one
-// failed (409, which SDKs do not repeat) but to try again. Found by integration/lin.
-func TestCopyOfASourceThatNeverRests(t *testing.T) {
-	url := serveStore(t, s3g.DefaultConfig(), moving{newStore(t)}, zerolog.Nop())
-	for _, path := range []string{"", "/k", "/other"} {
-		if status, _, body := ask(t, "PUT", url+"/bucket"+path, ""); status != 200 {
-			t.Fatalf("%d %s", status, body)
-		}
-	}
-	status, header, body := ask(t, "PUT", url+"/bucket/copy", "", "x-amz-copy-source", "bucket/k")
-	if status != 503 || !strings.Contains(body, "SlowDown") || header.Get("Retry-After") == "" {
-		t.Errorf("%d %v %s", status, header, body)
-	}
-}

@@ -108,7 +108,7 @@ func (b *bucketNames) used(outcome Outcome) {
 		b.unknown++
 	}
 	if b.ops >= opsPerKey || b.unknown >= unknownPerKey {
-		*b = bucketNames{number: b.number + 1}
+		b.number, b.ops, b.unknown = b.number+1, 0, 0
 	}
 }
 

@@ -103,6 +103,9 @@ func linearizable(t *testing.T, s Scenario, seed uint64) {
 	dir := t.TempDir()
 	if *keep != "" {
 		dir = filepath.Join(*keep, fmt.Sprintf("%s-%d", s.Name, seed))
+		if err := os.RemoveAll(dir); err != nil { // an earlier run's, with other addresses
+			t.Fatal(err)
+		}
 	}
 	length := *duration
 	if *strict { // 30 to 60 s
