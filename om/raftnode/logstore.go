@@ -31,7 +31,8 @@ type logStore struct {
 	meta   *metadb.BoltMetaDB // raft-wal leaves it open, and its lock with it
 
 	fatal   func(error)
-	writing atomic.Int64 // start of the write in progress, unix ns; 0: none
+	opened  time.Time
+	writing atomic.Int64 // start of the write in progress, ns since opened, never twice the same; 0: none
 }
 
 // recordWriter is the part of the log that can fail or hang.
@@ -51,7 +52,7 @@ func openLogStore(dir string, segment int, fatal func(error)) (_ *logStore, err 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open raft log %s: %w", dir, err), meta.Close())
 	}
-	return &logStore{wal: w, writer: w, meta: meta, fatal: fatal}, nil
+	return &logStore{wal: w, writer: w, meta: meta, fatal: fatal, opened: time.Now()}, nil
 }
 
 func (s *logStore) close() error { return errors.Join(s.wal.Close(), s.meta.Close()) }
@@ -60,12 +61,15 @@ func (s *logStore) close() error { return errors.Join(s.wal.Close(), s.meta.Clos
 func (s *logStore) term() (uint64, error) { return s.wal.GetUint64([]byte("CurrentTerm")) }
 
 // stalled is how long the write in progress has taken.
-func (s *logStore) stalled(now time.Time) time.Duration {
+func (s *logStore) stalled() time.Duration {
 	if t := s.writing.Load(); t != 0 {
-		return now.Sub(time.Unix(0, t))
+		return s.age() - time.Duration(t)
 	}
 	return 0
 }
+
+// age is monotonic: when the clock is set, no write has taken an hour.
+func (s *logStore) age() time.Duration { return time.Since(s.opened) }
 
 // StoreLogs appends and fsyncs. A failure is fatal: what is on disk is unknown.
 func (s *logStore) StoreLogs(logs []*raft.Log) error {
@@ -76,7 +80,7 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 		copies[i].Extensions = sealRecord(l)
 		sealed[i] = &copies[i]
 	}
-	s.writing.Store(time.Now().UnixNano())
+	s.writing.Store(max(1, int64(s.age())))
 	err := s.writer.StoreLogs(sealed)
 	s.writing.Store(0)
 	if err != nil {

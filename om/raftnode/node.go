@@ -280,6 +280,6 @@ func (n *Node) Stats() Stats {
 		Term: n.raft.CurrentTerm(), Commit: n.raft.CommitIndex(), Applied: n.fsm.applied.get(),
 		Marker: n.snaps.index(), Requests: n.fsm.requests.Load(),
 		Entries: n.proposer.entries.Load(), Queued: len(n.proposer.queue),
-		Stalled: n.logs.stalled(time.Now()),
+		Stalled: n.logs.stalled(),
 	}
 }
