@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/client/dnclient"
+	"github.com/mini-ozone/mini-ozone/internal/adminkey"
 	"github.com/mini-ozone/mini-ozone/internal/blocktoken"
 	"github.com/mini-ozone/mini-ozone/internal/crc32c"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
@@ -163,4 +165,29 @@ func TestLateTokenKey(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// In secure mode the pages are for who knows the token that follows from the admin key.
+func TestPagesAreGuarded(t *testing.T) {
+	cfg := config(t)
+	cfg.AdminKey, cfg.Pprof = adminKey, true
+	s := start(t, cfg, knowing(tokenKey(1)))
+	for path, free := range map[string]bool{"/healthz": true, "/": false, "/metrics": false, "/debug/pprof/cmdline": false} {
+		for _, token := range []string{"", adminkey.PagesToken(adminKey)} {
+			req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.HTTPAddr()+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Authorization", "Bearer "+token)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if ok := resp.StatusCode == http.StatusOK; ok != (free || token != "") {
+				t.Errorf("%s with %q: %d", path, token, resp.StatusCode)
+			}
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
 }

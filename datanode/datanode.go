@@ -17,6 +17,7 @@ import (
 
 	"github.com/mini-ozone/mini-ozone/datanode/container"
 	"github.com/mini-ozone/mini-ozone/datanode/vfs"
+	"github.com/mini-ozone/mini-ozone/internal/adminkey"
 	"github.com/mini-ozone/mini-ozone/internal/daemon"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
@@ -150,11 +151,11 @@ func (s *Server) listen() error {
 		return nil
 	}
 	mux := daemon.DebugMux(daemon.DebugOptions{
-		Ready: s.Ready, Registry: s.metrics.registry, Conf: s.cfg.ShowConf, Pprof: s.cfg.Pprof,
+		Ready: s.Ready, Registry: s.metrics.registry, Conf: s.cfg.ShowConf, Pprof: s.cfg.Pprof, Secure: s.guard != nil,
 	})
 	mux.HandleFunc("GET /{$}", s.statusPage)
 	var err error
-	s.http, err = daemon.ListenHTTP(s.cfg.HTTPAddress, mux, s.log)
+	s.http, err = daemon.ListenHTTP(s.cfg.HTTPAddress, daemon.Guard(mux, s.guard != nil, adminkey.PagesToken(s.cfg.AdminKey)), s.log)
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/mini-ozone/mini-ozone/internal/adminkey"
 	"github.com/mini-ozone/mini-ozone/internal/daemon"
 	"github.com/mini-ozone/mini-ozone/om/placement"
 	"github.com/mini-ozone/mini-ozone/om/raftnode"
@@ -32,7 +33,7 @@ const shownContainers = 50
 // page needs no script and nothing from elsewhere, and says so to the browser.
 func (s *Server) webHandler() http.Handler {
 	mux := daemon.DebugMux(daemon.DebugOptions{
-		Ready: s.Ready, Registry: s.metrics.registry, Conf: s.cfg.Conf, Pprof: s.cfg.Pprof,
+		Ready: s.Ready, Registry: s.metrics.registry, Conf: s.cfg.Conf, Pprof: s.cfg.Pprof, Secure: s.cfg.Secure,
 	})
 	tmpl := template.Must(template.New("page").Parse(pageSource))
 	style := styleHash(pageSource)
@@ -54,7 +55,7 @@ func (s *Server) webHandler() http.Handler {
 		h.Set("Cache-Control", "no-store")
 		_, _ = w.Write(out.Bytes()) // the client is gone if this fails
 	})
-	return mux
+	return daemon.Guard(mux, s.cfg.Secure, adminkey.PagesToken(s.admin))
 }
 
 // styleHash names the page's one style sheet for the content security policy.

@@ -66,6 +66,8 @@ type Config struct {
 
 	Conf  func(io.Writer) error // writes the effective configuration, for /conf; may be nil
 	Pprof bool                  // serve profiles on the admin address
+	// PagesToken opens the admin address in secure mode; "": nobody sees more than health.
+	PagesToken string
 }
 
 // DefaultConfig is the configuration of a gateway nobody has configured.

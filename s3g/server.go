@@ -149,15 +149,15 @@ const landing = `<!doctype html>
 </body></html>
 `
 
-func (s *Server) adminMux(reg *prometheus.Registry) *http.ServeMux {
-	mux := daemon.DebugMux(daemon.DebugOptions{Ready: s.ready, Registry: reg, Conf: s.cfg.Conf, Pprof: s.cfg.Pprof})
+func (s *Server) adminMux(reg *prometheus.Registry) http.Handler {
+	mux := daemon.DebugMux(daemon.DebugOptions{Ready: s.ready, Registry: reg, Conf: s.cfg.Conf, Pprof: s.cfg.Pprof, Secure: s.cfg.Secure})
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'")
 		_, _ = io.WriteString(w, landing)
 	})
-	return mux
+	return daemon.Guard(mux, s.cfg.Secure, s.cfg.PagesToken)
 }
 
 // ready says why the gateway can't work, nil if it can.

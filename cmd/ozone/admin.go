@@ -11,5 +11,5 @@ func newAdminCommand(s *session) *cobra.Command {
   ozone admin om roles
   ozone admin safemode wait -t 60`,
 		newDatanodeAdminCommand(s), newContainerCommand(s), newOMAdminCommand(s), newSafemodeCommand(s),
-		newReplicationManagerCommand(s), newBalancerCommand(s))
+		newReplicationManagerCommand(s), newBalancerCommand(s), newTokenCommand(s))
 }

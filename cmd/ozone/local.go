@@ -187,6 +187,9 @@ func printReady(w io.Writer, c *local.Cluster, o localOptions, took time.Duratio
   om            %s
 `, took.Seconds(), endpoint, om)
 	if pages := c.OMPages(); pages != "" {
+		if c.Secure() {
+			pages += " (any name, password from `ozone admin token`)"
+		}
 		fmt.Fprintf(w, "  web pages     %s\n", here(pages))
 	}
 	fmt.Fprintf(w, `  data          %s

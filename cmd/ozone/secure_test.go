@@ -2,13 +2,26 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/mini-ozone/mini-ozone/client"
+	"github.com/mini-ozone/mini-ozone/client/dnclient"
+	"github.com/mini-ozone/mini-ozone/client/omclient"
+	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/internal/keyfile"
+	"github.com/mini-ozone/mini-ozone/internal/local"
+	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/ozonetest"
 )
 
@@ -100,6 +113,143 @@ func TestAdminKey(t *testing.T) {
 	}
 	if r := runNetwork(t, open, "s3", "getsecret", "-u", "alice"); r.code != 0 || !strings.HasPrefix(r.err, "Error: 'ozone s3 getsecret' operation works only when security is enabled.") {
 		t.Errorf("an open store: %s", r)
+	}
+}
+
+// A gateway, om and a datanode talk over the network; nothing of an object, its name or a
+// user's secret can be read there.
+func TestOnTheWire(t *testing.T) {
+	dir := t.TempDir()
+	store := ozonetest.Start(t, ozonetest.Secure(), ozonetest.DataDir(dir))
+	key, err := keyfile.Load(filepath.Join(dir, "admin.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wire tap
+	network := rpc.ClientOptions{Key: key, DialTimeout: 30 * time.Second, Dial: wire.dial}
+	om, err := omclient.New([]string{store.OMAddress()}, omclient.Options{RPC: network})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := dnclient.NewPool(dnclient.Options{RPC: network})
+	c := client.New(om, nodes, client.DefaultConfig())
+	planted, name := bytes.Repeat([]byte("planted bytes "), 100_000), "planted-name"
+	secret, err := c.NewSecret(t.Context(), "planted-user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := client.BucketRef{Volume: "s3v", Bucket: "bucket"}
+	for _, command := range []string{"sh volume create s3v", "sh bucket create s3v/bucket"} {
+		must(t, store.OMAddress(), append([]string{"-D", "ozone.admin.key.file=" + filepath.Join(dir, "admin.key")}, strings.Fields(command)...)...)
+	}
+	if _, err := c.PutObject(t.Context(), client.KeyRef{BucketRef: ref, Key: name}, bytes.NewReader(planted), client.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	o, err := c.GetObject(t.Context(), client.KeyRef{BucketRef: ref, Key: name}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := c.ReadObject(t.Context(), o, 0, -1)
+	got, err := io.ReadAll(r)
+	if err != nil || !bytes.Equal(got, planted) {
+		t.Fatalf("%d bytes, %v", len(got), err)
+	}
+	for _, closer := range []io.Closer{r, c, nodes, om} {
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	seen := wire.bytes()
+	if len(seen) < 2*len(planted) {
+		t.Fatalf("only %d bytes on the wire", len(seen))
+	}
+	for _, text := range []string{"planted", secret, "s3v", "om.Submit", "dn.Write"} {
+		if bytes.Contains(seen, []byte(text)) {
+			t.Errorf("%q can be read on the wire", text)
+		}
+	}
+}
+
+// tap keeps all that goes over the connections it dials.
+type tap struct {
+	mu   sync.Mutex
+	wire bytes.Buffer
+}
+
+func (w *tap) dial(ctx context.Context, addr string) (net.Conn, error) {
+	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	return tapped{nc, w}, err
+}
+
+func (w *tap) add(p []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wire.Write(p)
+}
+
+func (w *tap) bytes() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return bytes.Clone(w.wire.Bytes())
+}
+
+type tapped struct {
+	net.Conn
+	tap *tap
+}
+
+func (c tapped) Write(p []byte) (int, error) {
+	c.tap.add(p)
+	return c.Conn.Write(p)
+}
+
+func (c tapped) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.tap.add(p[:n])
+	return n, err
+}
+
+// The web pages want the token that the command line tells who has the admin key.
+func TestPagesToken(t *testing.T) {
+	dir := t.TempDir()
+	settings := conf.Default()
+	if err := settings.Set("ozone.security.enabled", "true", "test"); err != nil {
+		t.Fatal(err)
+	}
+	store, err := local.Start(t.Context(), local.Options{DataDir: dir, Conf: settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	keyFile := filepath.Join(dir, "admin.key")
+	token := strings.TrimSpace(must(t, store.OMAddress(), "-D", "ozone.admin.key.file="+keyFile, "admin", "token"))
+	key, err := os.ReadFile(keyFile)
+	if err != nil || len(token) != 64 || strings.Contains(string(key), token) {
+		t.Fatalf("%q %v", token, err)
+	}
+	for _, pages := range []string{store.OMPages(), store.GatewayPages()} {
+		for path, free := range map[string]bool{"/healthz": true, "/readyz": true, "/": false, "/metrics": false, "/conf": false} {
+			for _, shown := range []string{"", token, strings.Repeat("0", 64)} {
+				req, err := http.NewRequestWithContext(t.Context(), "GET", pages+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if shown != "" {
+					req.Header.Set("Authorization", "Bearer "+shown)
+				}
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				if ok := resp.StatusCode == 200; ok != (free || shown == token) || !ok && resp.StatusCode != 401 {
+					t.Errorf("%s%s with %q: %d", pages, path, shown, resp.StatusCode)
+				}
+			}
+		}
+	}
+	if r := runNetwork(t, store.OMAddress(), "admin", "token"); r.code != 255 || !strings.HasPrefix(r.err, "ADMIN_KEY_REFUSED ") {
+		t.Errorf("without a key: %s", r)
 	}
 }
 

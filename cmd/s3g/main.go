@@ -49,6 +49,7 @@ func open(_ context.Context, c *conf.Config, log zerolog.Logger) (daemon.Service
 	if err != nil {
 		return nil, err
 	}
+	cfg.PagesToken = adminkey.PagesToken(admin)
 	network := rpc.ClientOptions{Key: admin}
 	oms, err := c.OMAddresses()
 	if err != nil {

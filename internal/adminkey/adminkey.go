@@ -3,6 +3,9 @@
 package adminkey
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,4 +45,15 @@ func Read(path string) ([]byte, error) {
 		return nil, &ozerr.Error{Code: ozerr.AdminKeyRefused, Message: fmt.Sprintf("admin key: %v", err), Err: err}
 	}
 	return key, nil
+}
+
+// PagesToken is what the web pages of servers want to be shown in secure mode, "" without
+// a key. It opens nothing else: pages are read in the clear.
+func PagesToken(key []byte) string {
+	if key == nil {
+		return ""
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("mini-ozone web pages"))
+	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -29,6 +29,8 @@ type DebugOptions struct {
 	// Pprof serves /debug/pprof/. Profiles tell much of what goes on inside and
 	// cost time, so it is off unless configured.
 	Pprof bool
+	// Secure is told by the metric ozone_security_mode: 1, or 0 in open mode.
+	Secure bool
 }
 
 // DebugMux serves /healthz (the process answers), /readyz (it can work), /metrics
@@ -48,7 +50,7 @@ func DebugMux(o DebugOptions) *http.ServeMux {
 		}
 		plain(w, http.StatusOK, "ready\n")
 	})
-	metrics := metricsHandler(o.Registry)
+	metrics := metricsHandler(o.Registry, o.Secure)
 	mux.Handle("GET /metrics", metrics)
 	mux.Handle("GET /prom", metrics)
 	if o.Conf != nil {
@@ -65,9 +67,14 @@ func DebugMux(o DebugOptions) *http.ServeMux {
 }
 
 // metricsHandler serves own and the process's metrics from one page.
-func metricsHandler(own *prometheus.Registry) http.Handler {
+func metricsHandler(own *prometheus.Registry, secure bool) http.Handler {
 	process := prometheus.NewRegistry()
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mode := prometheus.NewGauge(prometheus.GaugeOpts{Name: "ozone_security_mode", Help: "1 in secure mode, 0 in open mode, where anybody may do anything."})
+	if secure {
+		mode.Set(1)
+	}
+	process.MustRegister(mode)
 	all := prometheus.Gatherers{process}
 	if own != nil {
 		all = append(all, own)

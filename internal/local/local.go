@@ -243,6 +243,11 @@ func (c *Cluster) startGateway() error {
 	if err != nil {
 		return err
 	}
+	admin, err := adminkey.Load(settings)
+	if err != nil {
+		return err
+	}
+	cfg.PagesToken = adminkey.PagesToken(admin)
 	c.s3g, err = s3g.Open(cfg, c.client, c.log("s3g"))
 	return err
 }
@@ -347,6 +352,14 @@ func (c *Cluster) OMPages() string {
 		return ""
 	}
 	return "http://" + c.om.HTTPAddr()
+}
+
+// GatewayPages is the URL of the gateway's own pages, "" if there are none.
+func (c *Cluster) GatewayPages() string {
+	if c.s3g.AdminAddr() == "" {
+		return ""
+	}
+	return "http://" + c.s3g.AdminAddr()
 }
 
 // DataDir is where the data is.
