@@ -185,6 +185,18 @@ func (w *world) apply(req *ompb.Request) (*ompb.Response, error) {
 			return nil, ozerr.New(ozerr.KeyNotFound, "%s", op.GetKey.Key)
 		}
 		return w.keyResult(info), nil
+	case *ompb.Request_GetContainer:
+		info := &ompb.ContainerInfo{Id: op.GetContainer.Container}
+		for _, n := range w.containers[info.Id].nodes {
+			info.Nodes = append(info.Nodes, n.Id)
+		}
+		return &ompb.Response{Result: &ompb.Response_Container{Container: info}}, nil
+	case *ompb.Request_ListNodes:
+		list := &ompb.NodeList{}
+		for _, n := range w.nodes {
+			list.Nodes = append(list.Nodes, &ompb.NodeInfo{Node: n.node})
+		}
+		return &ompb.Response{Result: &ompb.Response_Nodes{Nodes: list}}, nil
 	case *ompb.Request_ReportBadReplica:
 		w.reports = append(w.reports, op.ReportBadReplica)
 		if c := w.containers[op.ReportBadReplica.Block.Container]; op.ReportBadReplica.CloseContainer && c != nil {

@@ -19,6 +19,7 @@ type fetcher struct {
 	c     *Client
 	block *commonpb.Block // the block that list belongs to
 	list  *unitList
+	now   map[uint64][]*commonpb.Node // where containers are now, as far as it was asked
 }
 
 // answer is what came of asking one replica.
@@ -30,10 +31,14 @@ type answer struct {
 }
 
 // fetch returns the verified bytes of p in a chunk that is the caller's to
-// release. It tries every replica, and again those that may come back.
+// release. It tries every replica, and again those that may come back, or that om has
+// elsewhere by now.
 func (f *fetcher) fetch(ctx context.Context, p piece) (*chunk, error) {
 	if f.block != p.block {
 		f.block, f.list = p.block, nil
+	}
+	if nodes := f.now[p.block.GetId().GetContainer()]; len(nodes) > 0 {
+		p.replicas = nodes
 	}
 	var err error
 	for round := range readRounds {
@@ -45,7 +50,7 @@ func (f *fetcher) fetch(ctx context.Context, p piece) (*chunk, error) {
 			f.list = a.list
 			return a.chunk, nil
 		}
-		if ctx.Err() != nil || !errors.Is(err, ozerr.Unavailable) {
+		if ctx.Err() != nil || !f.moved(ctx, &p) && !errors.Is(err, ozerr.Unavailable) {
 			break
 		}
 	}
