@@ -3,6 +3,7 @@ package om
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -106,11 +107,13 @@ func commit(t testing.TB, s *Server, ref *ompb.BucketRef, key string, l *ompb.Bl
 
 // fakeNode is a datanode that only talks to om.
 type fakeNode struct {
-	t     testing.TB
-	s     *Server
-	beat  *dnpb.Heartbeat
-	lazy  bool // takes orders and does nothing
-	taken []*dnpb.Order
+	t    testing.TB
+	s    *Server
+	beat *dnpb.Heartbeat
+	lazy bool // takes orders and does nothing
+	// refuses: it fails to reconcile.
+	refuses bool
+	taken   []*dnpb.Order
 }
 
 func newNode(t testing.TB, s *Server, id string) *fakeNode {
@@ -127,14 +130,24 @@ func (n *fakeNode) heartbeat() *dnpb.HeartbeatReply {
 	if err != nil {
 		n.t.Fatalf("heartbeat of %s: %v", n.beat.Node.Id, err)
 	}
-	n.beat.ClusterId, n.beat.DoneOrders = reply.ClusterId, nil
+	n.beat.ClusterId, n.beat.DoneOrders, n.beat.FailedOrders = reply.ClusterId, nil, nil
 	for _, o := range reply.Orders {
 		n.taken = append(n.taken, o)
 		if n.lazy {
 			continue
 		}
+		if n.refuses && o.GetReconcileContainer() != nil {
+			n.beat.FailedOrders = append(n.beat.FailedOrders, &dnpb.OrderFailure{Id: o.Id, Code: "UNAVAILABLE", Reason: "refuses"})
+			continue
+		}
 		if c := o.GetCloseContainer(); c != nil {
 			n.report(c.Container, dnpb.ContainerState_CLOSED, 0)
+		}
+		if c := o.GetReconcileContainer(); c != nil && len(c.Locals) == 0 {
+			n.report(c.Container, dnpb.ContainerState_CLOSED, 10)
+		}
+		if c := o.GetDeleteContainer(); c != nil {
+			n.beat.Containers = slices.DeleteFunc(n.beat.Containers, func(r *dnpb.ContainerReport) bool { return r.Id == c.Container })
 		}
 		n.beat.DoneOrders = append(n.beat.DoneOrders, o.Id)
 	}

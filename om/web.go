@@ -2,6 +2,7 @@ package om
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -17,6 +18,7 @@ import (
 	"github.com/mini-ozone/mini-ozone/internal/daemon"
 	"github.com/mini-ozone/mini-ozone/om/placement"
 	"github.com/mini-ozone/mini-ozone/om/raftnode"
+	"github.com/mini-ozone/mini-ozone/om/replication"
 	"github.com/mini-ozone/mini-ozone/om/state"
 	"github.com/mini-ozone/mini-ozone/om/table"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
@@ -76,16 +78,22 @@ type page struct {
 	Nodes                   []pageNode
 	Containers              []pageContainer
 	MoreContainers          bool
-	Damaged                 []string // states that were moved aside
+	Health                  []pageHealth // the leader's, open containers aside
+	Damaged                 []string     // states that were moved aside
 	At                      string
 }
 
 type pageRole struct{ ID, Address, Raft, Role string }
 
+type pageHealth struct {
+	Name, Class string
+	Count       uint64
+}
+
 type pageNode struct {
-	ID, Address, Rack, Health, Version, Seen string
-	Used, Remaining, Capacity                string
-	Containers                               int
+	ID, Address, Rack, Health, OpState, Version, Seen string
+	Used, Remaining, Capacity                         string
+	Containers                                        int
 }
 
 type pageContainer struct {
@@ -114,6 +122,9 @@ func (s *Server) page() (*page, error) {
 	for _, r := range s.members() {
 		p.Roles = append(p.Roles, pageRole{r.ID, r.RPCAddress, r.RaftAddress, roleName(r)})
 	}
+	if t := s.present(); t != nil {
+		p.Health = pageHealths(t.repl.status().ByHealth)
+	}
 	err := s.node.View(func(tx *table.Txn) error {
 		p.ClusterID = state.ClusterID(tx)
 		state.Nodes(tx, func(n *ompb.NodeInfo) bool {
@@ -132,10 +143,30 @@ func (s *Server) page() (*page, error) {
 	return p, err
 }
 
+// pageHealths lists what there is; what ought not to be is marked.
+func pageHealths(counts map[string]uint64) (out []pageHealth) {
+	for _, h := range replication.Healths() {
+		n := counts[string(h)]
+		if n == 0 {
+			continue
+		}
+		class := "warn"
+		switch h {
+		case replication.Healthy, replication.Empty:
+			class = ""
+		case replication.Missing, replication.Unhealthy:
+			class = "bad"
+		}
+		out = append(out, pageHealth{string(h), class, n})
+	}
+	return out
+}
+
 func (s *Server) pageNode(n *ompb.NodeInfo) pageNode {
 	st := s.view.Status(n.GetNode().GetId())
 	out := pageNode{
 		ID: n.Node.GetId(), Address: n.Node.GetAddress(), Rack: n.Node.GetRack(), Health: string(st.Health),
+		OpState: cmp.Or(n.OpState, inService),
 		Version: st.Version, Seen: "never", Containers: st.Containers,
 		Used: humanize.IBytes(st.Used), Remaining: humanize.IBytes(st.Remaining), Capacity: humanize.IBytes(st.Capacity),
 	}
