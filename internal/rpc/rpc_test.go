@@ -514,6 +514,7 @@ func TestLimitOfConnections(t *testing.T) {
 	ts := newTestServer()
 	ts.MaxConns = 1
 	ts.serve(listen(t, "127.0.0.1:0"))
+	defer ts.Close()
 	c := startClient(t, ts.addr, ClientOptions{})
 	if err := c.Call(within(t, time.Minute), "echo", &commonpb.Node{}, nil); err != nil {
 		t.Fatal(err)
