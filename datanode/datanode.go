@@ -39,6 +39,7 @@ type Server struct {
 	metrics *metrics
 	buffers *buffers
 	orders  *orders
+	scrubs  []*scrubbing // one for each directory in use
 	bad     badBlocks
 	links   []*link // one for each om
 	guard   *guard  // nil in open mode
@@ -110,6 +111,7 @@ func (s *Server) open(ctx context.Context, fsys vfs.FS) (err error) {
 		return err
 	}
 	s.buffers = newBuffers(len(vols))
+	s.upkeep(ctx)
 	if err := s.listen(); err != nil {
 		return err
 	}

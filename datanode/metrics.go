@@ -23,6 +23,8 @@ type metrics struct {
 	bad     prometheus.Counter       // blocks
 	copied  prometheus.Counter       // bytes
 
+	compacted prometheus.Counter // bytes
+
 	writes, commits, reads *opMetrics
 }
 
@@ -48,8 +50,14 @@ func newMetrics(s *Server) *metrics {
 	}
 	m.bad = prometheus.NewCounter(prometheus.CounterOpts{Namespace: ns, Name: "bad_blocks_total", Help: "Times a stored block was found bad, by the scrubber or a read."})
 	m.copied = prometheus.NewCounter(prometheus.CounterOpts{Namespace: ns, Name: "copied_bytes_total", Help: "Block bytes fetched from other datanodes to repair containers."})
+	m.compacted = prometheus.NewCounter(prometheus.CounterOpts{Namespace: ns, Name: "compacted_bytes_total", Help: "Bytes of disks that rewriting containers gave back."})
 	m.writes, m.commits, m.reads = m.operation("write"), m.operation("commit"), m.operation("read")
-	m.registry.MustRegister(m.ops, m.bytes, m.latency, m.syncs, m.group, m.orders, m.checks, m.bad, m.copied, &stock{
+	m.registry.MustRegister(m.ops, m.bytes, m.latency, m.syncs, m.group, m.orders, m.checks, m.bad, m.copied, m.compacted, &scrubs{
+		s:        s,
+		bytes:    prometheus.NewDesc(ns+"_scrub_bytes", "Bytes verified in the pass that goes on, or the last.", []string{"dir"}, nil),
+		bad:      prometheus.NewDesc(ns+"_scrub_bad_blocks", "Blocks found bad in it.", []string{"dir"}, nil),
+		finished: prometheus.NewDesc(ns+"_scrub_finished_seconds", "Unix time of the end of the last full pass; 0: none yet.", []string{"dir"}, nil),
+	}, &stock{
 		s:          s,
 		containers: prometheus.NewDesc(ns+"_containers", "Containers by state.", []string{"state"}, nil),
 		blocks:     prometheus.NewDesc(ns+"_blocks", "Live blocks.", nil, nil),
@@ -112,6 +120,34 @@ func (s *Server) checked(dir string, took time.Duration, err error) {
 	}
 	s.metrics.checks.WithLabelValues(dir, result).Inc()
 }
+
+// scrubs reads how far the verification of each disk is when it is asked.
+type scrubs struct {
+	s                    *Server
+	bytes, bad, finished *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (c *scrubs) Describe(ch chan<- *prometheus.Desc) {
+	ch <- c.bytes
+	ch <- c.bad
+	ch <- c.finished
+}
+
+// Collect implements prometheus.Collector.
+func (c *scrubs) Collect(ch chan<- prometheus.Metric) {
+	for _, x := range c.s.scrubs {
+		st := x.State()
+		last := float64(0)
+		if !st.Finished.IsZero() {
+			last = float64(st.Finished.Unix())
+		}
+		for d, v := range map[*prometheus.Desc]float64{c.bytes: float64(st.Bytes), c.bad: float64(st.Bad), c.finished: last} {
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, x.dir)
+		}
+	}
+}
+
 func (m *metrics) fetched(n int) { m.copied.Add(float64(n)) }
 
 // stock reads containers and disks when it is asked.

@@ -144,6 +144,11 @@ func (o *orders) reconcile(ctx context.Context, what *dnpb.ReconcileContainer) e
 		take: o.throttle, fetched: o.s.metrics.fetched,
 	}
 	err = r.run(ctx)
+	if err == nil && len(what.GetLocals()) == 0 {
+		if derr := o.s.set.DropAside(what.GetContainer()); derr != nil {
+			o.s.log.Warn().Err(derr).Uint64("container", what.GetContainer()).Msg("removing what was put aside")
+		}
+	}
 	o.s.log.Info().Err(err).Uint64("container", what.GetContainer()).Bool("anew", repair.Anew()).Dur("took", time.Since(start)).Msg("container reconciled")
 	return err
 }

@@ -155,8 +155,7 @@ func rot(t testing.TB, m *vfs.Mem, what []byte) {
 	t.Helper()
 	n := 0
 	for _, d := range []string{"/d1/containers", "/d2/containers"} {
-		names, err := m.List(d)
-		must(t, err)
+		names, _ := m.List(d) // the set may have one disk only
 		for _, name := range names {
 			if !strings.HasSuffix(name, ".log") {
 				continue

@@ -101,17 +101,18 @@ type Set struct {
 	byID   map[uint64]*container
 	gone   map[uint64]bool
 	built  map[uint64]*container // replicas that are being built where none is
+	asides map[uint64][]*volume  // where logs were put aside
 	left   uint64                // the clock when a container last went away
 	closed bool
 }
 
 // Open reads the containers of all volumes. A volume that can't be used is isolated;
-// it is an error if none can, or if one container is on two of them.
+// it is an error if none can. Of a container that is on two of them one is put aside.
 func Open(vols []Volume, opt Options) (*Set, error) {
 	s := &Set{
 		opt: opt, clock: new(atomic.Uint64), suspect: make(chan struct{}, 1),
 		taken: map[uint64]chan struct{}{}, byID: map[uint64]*container{}, gone: map[uint64]bool{},
-		built: map[uint64]*container{},
+		built: map[uint64]*container{}, asides: map[uint64][]*volume{},
 	}
 	for _, v := range vols {
 		s.vols = append(s.vols, newVolume(v, opt.MinFree, s.suspect, func(err error) { s.lost(v.Dir, err) }))
@@ -126,8 +127,6 @@ func Open(vols []Volume, opt Options) (*Set, error) {
 			err = vol.do(context.Background(), func() error { return s.openVolume(vol) })
 		}
 		switch {
-		case errors.Is(err, errTwice):
-			return nil, errors.Join(err, s.Close(context.Background()))
 		case err != nil:
 			vol.isolate(err, false)
 			last = err
@@ -138,6 +137,8 @@ func Open(vols []Volume, opt Options) (*Set, error) {
 	if healthy == 0 {
 		return nil, errors.Join(ozerr.Wrap(ozerr.DiskFailed, last, "no usable disk"), s.Close(context.Background()))
 	}
+	s.reinstate()
+	s.closeReturned()
 	return s, nil
 }
 
@@ -173,8 +174,6 @@ func (s *Set) lost(dir string, err error) {
 	s.opt.stateChanged()
 }
 
-var errTwice = errors.New("a container is on two disks")
-
 func (s *Set) openVolume(v *volume) error {
 	all, err := survey(v)
 	if err != nil {
@@ -191,6 +190,9 @@ func (s *Set) openVolume(v *volume) error {
 func (s *Set) openOne(id uint64, v *volume, has found) error {
 	switch {
 	case has.gone:
+		if has.aside {
+			s.noteAside(id, v)
+		}
 		s.mu.Lock()
 		s.gone[id] = true
 		s.mu.Unlock()
@@ -198,24 +200,21 @@ func (s *Set) openOne(id uint64, v *volume, has found) error {
 			return erase(v, id)
 		}
 		return nil
+	case !has.log && has.aside:
+		s.noteAside(id, v)
+		return nil
 	case !has.log:
 		s.opt.Log.Warn().Uint64("container", id).Str("dir", v.Dir).Msg("files of a container without its log")
 		return nil
+	}
+	if has.aside {
+		s.noteAside(id, v)
 	}
 	c, err := openContainer(id, v, has, &s.opt, s.clock)
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	other := s.byID[id]
-	if other == nil {
-		s.byID[id] = c
-	}
-	s.mu.Unlock()
-	if other != nil {
-		s.opt.Log.Error().Uint64("container", id).Str("dir", v.Dir).Str("other", other.vol.Dir).Msg(errTwice.Error())
-		return errors.Join(errTwice, c.file.Close())
-	}
+	s.addOpened(c)
 	return nil
 }
 
@@ -539,7 +538,7 @@ func (s *Set) removeLocked(c *container) error {
 	s.mu.Unlock()
 	s.opt.stateChanged()
 	s.retire(c, ozerr.New(ozerr.ContainerClosed, "container %d was removed", c.id))
-	return nil
+	return s.DropAside(c.id)
 }
 
 // DeleteContainer removes the replica with all that is in it; one that isn't here is no
