@@ -62,7 +62,8 @@ type damageSource struct {
 func workedOM(t *testing.T) (*Node, Config) {
 	t.Helper()
 	cfg := oneConfig(t, t.TempDir())
-	cfg.TrailingLogs, cfg.MarkerEntries = 50, 100
+	cfg.TrailingLogs = 50
+	cfg.onlyOurMarkers()
 	cfg.SegmentBytes, cfg.MemTableSize = 64<<10, 1<<20
 	n := openOne(t, cfg)
 	mustPropose(t, n, createVolume("vol"))
@@ -76,6 +77,11 @@ func workedOM(t *testing.T) (*Node, Config) {
 		}
 	}
 	return n, cfg
+}
+
+// onlyOurMarkers: none is made on its own, for a directory that is copied.
+func (c *Config) onlyOurMarkers() {
+	c.MarkerEntries, c.MarkerRequests, c.MarkerPeriod = 1<<40, 0, time.Hour
 }
 
 func killedOM(t *testing.T) *damageSource {

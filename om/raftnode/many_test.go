@@ -30,6 +30,7 @@ func TestRestartWithManyKeys(t *testing.T) {
 	cfg := oneConfig(t, t.TempDir())
 	d := DefaultConfig()
 	cfg.SegmentBytes, cfg.MemTableSize = d.SegmentBytes, d.MemTableSize
+	cfg.onlyOurMarkers()
 	n := openOne(t, cfg)
 	began := time.Now()
 	fill(t, n, *manyKeys)
@@ -58,23 +59,58 @@ func TestRestartWithManyKeys(t *testing.T) {
 	}
 }
 
-// fill commits keys from many goroutines, as gateways do.
+// fill commits keys from many goroutines, as gateways do, with a marker as often as
+// there is one by itself at the least: what a crash has to replay is the most it can be.
 func fill(t *testing.T, n *Node, keys int) {
 	t.Helper()
 	mustPropose(t, n, createVolume("vol"))
 	mustPropose(t, n, createBucket("vol", "bucket"))
+	at := 0
+	for ; keys-at > int(DefaultConfig().MarkerRequests); at += int(DefaultConfig().MarkerRequests) {
+		commit(t, n, at, at+int(DefaultConfig().MarkerRequests))
+		if err := n.Mark(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit(t, n, at, keys)
+}
+
+func commit(t *testing.T, n *Node, from, to int) {
+	t.Helper()
 	var next atomic.Int64
+	next.Store(int64(from))
 	var wg sync.WaitGroup
 	for range 256 {
 		wg.Go(func() {
-			for i := next.Add(1); i <= int64(keys) && !t.Failed(); i = next.Add(1) {
-				if _, err := n.Propose(context.Background(), commitKey("vol", "bucket", fmt.Sprintf("some/prefix/%08d", i*7919%int64(keys)))); err != nil {
+			for i := next.Add(1); i <= int64(to) && !t.Failed(); i = next.Add(1) {
+				if _, err := n.Propose(context.Background(), commitKey("vol", "bucket", fmt.Sprintf("some/prefix/%08d", i*7919%1_000_003))); err != nil {
 					t.Errorf("key %d: %v", i, err)
 				}
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// TestMarkerAfterManyRequests: entries hold up to 256 requests, so markers count those,
+// too. A crash under load had meant to replay up to 30 s of work.
+func TestMarkerAfterManyRequests(t *testing.T) {
+	cfg := oneConfig(t, t.TempDir())
+	cfg.onlyOurMarkers()
+	cfg.MarkerRequests = 10
+	n := openOne(t, cfg)
+	defer closeNode(t, n)
+	for i := range 12 {
+		mustPropose(t, n, createVolume(fmt.Sprintf("vol-%02d", i)))
+	}
+	ctx := testContext(t)
+	for n.snaps.index() == 0 {
+		select {
+		case <-ctx.Done():
+			t.Fatal("no marker after 12 requests, the limit is 10")
+		case <-time.After(10 * time.Millisecond): // the loop ticks each second
+		}
+	}
 }
 
 // install does what a leader and an empty follower do, without the network between.
