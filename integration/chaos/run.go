@@ -67,6 +67,8 @@ func (c *Config) conf() map[string]string {
 		// Replicas that are wrong are put right at once, and what nobody finished writing goes.
 		"hdds.scm.replication.thread.interval": "1s", "mini.om.replication.settle": "2s",
 		"mini.om.container.open.max": "15s", "mini.om.container.check.interval": "5s",
+		// Longer than any freeze: who is thawed may still name its blocks.
+		"ozone.om.open.key.expire.threshold": "40s", "mini.datanode.quarantine": "3s", "mini.datanode.compact.min.dead": "1MB",
 		// An om that was away for a few seconds needs a snapshot.
 		"ozone.om.ratis.snapshot.auto.trigger.threshold": "200", "ozone.om.ratis.log.purge.gap": "100",
 	}

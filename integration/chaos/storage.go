@@ -67,10 +67,13 @@ func (c *copies) exact() string {
 	return ""
 }
 
-// redundant is why not every block has all its replicas, by what the datanodes list; "" if
-// it has. It does not read bytes, so that it can be asked often.
+// redundant is why not every block has all its replicas, right to the last byte; "" if it
+// has.
 func (s *storage) redundant(ctx context.Context) (string, error) {
-	c, err := s.look(ctx, false)
+	c, err := s.look(ctx, false) // quick, and mostly enough to say no
+	if err == nil && c.complete() == "" {
+		c, err = s.look(ctx, true) // a bit that was flipped is in no list
+	}
 	if err != nil {
 		return "", err
 	}
