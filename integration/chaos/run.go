@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -59,19 +60,25 @@ func DefaultConfig() Config {
 
 // conf makes things happen within minutes that take hours in earnest.
 func (c *Config) conf() map[string]string {
-	return map[string]string{
+	keys := map[string]string{
 		// Containers that fill and close, and blocks that go, while all this happens.
 		"ozone.scm.block.size": "2MB", "ozone.scm.container.size": "24MB",
 		"ozone.om.block.deleting.grace": "1s", "ozone.block.deleting.service.interval": "1s",
 		"ozone.scm.stale.node.interval": "3s", "ozone.scm.dead.node.interval": "8s",
-		// Replicas that are wrong are put right at once, and what nobody finished writing goes.
-		"hdds.scm.replication.thread.interval": "1s", "mini.om.replication.settle": "2s",
-		"mini.om.container.open.max": "15s", "mini.om.container.check.interval": "5s",
-		// Longer than any freeze: who is thawed may still name its blocks.
-		"ozone.om.open.key.expire.threshold": "40s", "mini.datanode.quarantine": "3s", "mini.datanode.compact.min.dead": "1MB",
 		// An om that was away for a few seconds needs a snapshot.
 		"ozone.om.ratis.snapshot.auto.trigger.threshold": "200", "ozone.om.ratis.log.purge.gap": "100",
 	}
+	if c.Settle > 0 { // replicas that are wrong are found and put right at once, and what nobody refers to goes
+		maps.Copy(keys, map[string]string{
+			"hdds.scm.replication.thread.interval": "1s", "mini.om.replication.settle": "2s",
+			"mini.om.container.open.max": "15s", "mini.om.container.check.interval": "5s",
+			// Longer than any freeze: who is thawed may still name its blocks.
+			"ozone.om.open.key.expire.threshold": "40s", "mini.datanode.quarantine": "3s",
+			"mini.datanode.compact.min.dead":          "1MB",
+			"hdds.container.scrub.data.scan.interval": "10s", "hdds.container.scrub.volume.bytes.per.second": "50MB",
+		})
+	}
+	return keys
 }
 
 // ErrInvalid says that a run proves nothing, because its load was too low.
