@@ -17,7 +17,7 @@ import (
 // does nothing else. The short form prints them and has room for a busy machine.
 var (
 	strict    = flag.Bool("chaos.strict", false, "hold the measurements against the figures of reliability.md §4")
-	lostBytes = flag.Int64("chaos.lost", 0, "bytes of objects in TestDatanodeLost; 0 leaves it out")
+	lostBytes = flag.Int64("chaos.lost", 48<<20, "bytes of objects in TestDatanodeLost")
 )
 
 // bound is what a figure may be: target in the long form, room otherwise.
@@ -167,9 +167,6 @@ func load(t *testing.T, s *s3, body []byte, fault func()) *stalls {
 // TestDatanodeLost loses a datanode with its disk for good and measures how long it takes
 // until every block has all its replicas again, on the others.
 func TestDatanodeLost(t *testing.T) {
-	if *lostBytes == 0 {
-		t.Skip("only in the long form: -chaos.lost=10737418240 -chaos.strict")
-	}
 	conf := map[string]string{"ozone.scm.block.size": "16MB", "ozone.scm.container.size": "64MB"}
 	if !*strict { // else the defaults: the figure has in it how long a datanode may be away
 		conf["ozone.scm.stale.node.interval"], conf["ozone.scm.dead.node.interval"] = "3s", "8s"

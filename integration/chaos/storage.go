@@ -40,7 +40,7 @@ type copies struct {
 	missing                      []string
 	bad                          []string
 	unreferenced                 []string
-	freed                        int // blocks that om has still to have deleted
+	freed                        int // replicas of blocks that om has still to have deleted
 }
 
 // complete: every block has all its replicas, and they are right.
@@ -60,7 +60,7 @@ func (c *copies) exact() string {
 	case c.complete() != "":
 		return c.complete()
 	case c.freed > 0:
-		return fmt.Sprintf("%d freed blocks are still to be deleted", c.freed)
+		return fmt.Sprintf("%d replicas of freed blocks are still to be deleted", c.freed)
 	case len(c.unreferenced) > 0:
 		return fmt.Sprintf("%d blocks that nothing refers to, such as %s", len(c.unreferenced), c.unreferenced[0])
 	}
@@ -145,7 +145,6 @@ func (s *storage) lookAt(ctx context.Context, out *copies, c *ompb.ContainerInfo
 	if err != nil {
 		return err
 	}
-	out.freed += len(freed)
 	for _, b := range owned {
 		out.blocks++
 		out.bytes += b.Length
@@ -187,6 +186,7 @@ func (s *storage) compare(ctx context.Context, out *copies, container uint64, n 
 			out.unreferenced = append(out.unreferenced, fmt.Sprintf("block %d/%d of %d bytes on %s", container, local, b.Length, n.Address))
 			continue
 		case want == nil:
+			out.freed++
 			continue
 		}
 		out.replicas++
