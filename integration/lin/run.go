@@ -252,38 +252,46 @@ func (r *run) acknowledged(ctx context.Context, c *client, path string, body []b
 
 // caughtUp waits until every om has applied what the leader had when it was asked.
 func (r *run) caughtUp(ctx context.Context) error {
-	leader, err := r.cluster.WaitLeader(ctx)
-	if err != nil {
-		return err
-	}
 	const applied = "ozone_om_raft_applied_index"
-	m, err := r.cluster.OMs[leader].Metrics(ctx, applied)
+	goal, err := r.ofLeader(ctx, applied)
 	if err != nil {
 		return err
 	}
 	for _, p := range r.cluster.OMs {
 		for {
 			own, err := p.Metrics(ctx, applied)
-			if err == nil && own[applied] >= m[applied] {
+			if err == nil && own[applied] >= goal {
 				break
 			}
 			if pause(ctx, 20*time.Millisecond) != nil {
-				return fmt.Errorf("%s is at %v, the leader at %v (%v)", p.Name, own[applied], m[applied], err)
+				return fmt.Errorf("%s is at %v, the leader at %v (%v)", p.Name, own[applied], goal, err)
 			}
 		}
 	}
 	return nil
 }
 
-// term is the highest of the oms'.
+// term is the leader's.
 func (r *run) term(ctx context.Context) (float64, error) {
-	const term = "ozone_om_raft_term"
-	i, err := r.cluster.WaitLeader(ctx)
-	if err != nil {
-		return 0, err
+	return r.ofLeader(ctx, "ozone_om_raft_term")
+}
+
+// ofLeader is a metric of the leader, once there is one that answers.
+func (r *run) ofLeader(ctx context.Context, metric string) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	for {
+		i, err := r.cluster.WaitLeader(ctx)
+		if err == nil {
+			var m map[string]float64
+			if m, err = r.cluster.OMs[i].Metrics(ctx, metric); err == nil {
+				return m[metric], nil
+			}
+		}
+		if pause(ctx, 20*time.Millisecond) != nil {
+			return 0, err
+		}
 	}
-	m, err := r.cluster.OMs[i].Metrics(ctx, term)
-	return m[term], err
 }
 
 func (r *run) waitAcknowledged(ctx context.Context, floor int) error {
