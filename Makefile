@@ -16,7 +16,7 @@ FUZZTIME ?= 10s
 BENCHTIME ?= 100ms
 RUNS ?= 60
 
-.PHONY: build image up up-secure up-ha down down-secure down-ha clean-data logs test unit race integration lin chaos soak lint fuzz-short bench generate check clean help
+.PHONY: build image up up-secure up-ha down down-secure down-ha clean-data logs test unit race integration lin chaos connections soak lint fuzz-short bench generate check clean help
 
 build: ## static binaries in bin/
 	@mkdir -p bin
@@ -90,6 +90,9 @@ chaos: ## load under faults for DURATION (10m), replayable by SEED; CHAOS has mo
 	@mkdir -p bin/failpoints
 	CGO_ENABLED=0 go build -trimpath -tags failpoints -o bin/failpoints/ $(PROGRAMS:%=./cmd/%)
 	go run ./integration/chaos/run -bin bin/failpoints -duration $(DURATION) -seed $(SEED) $(CHAOS)
+
+connections: ## 10,000 idle connections and 2,000 clients on one gateway: memory of each, and what overload gives
+	go test -v -count=1 -run '^TestManyConnections$$' ./integration -connections.idle=10000 -connections.active=2000 -connections.for=30s
 
 soak: ## the long form of everything that tries to lose data, with a table at the end; most of a day. SOAK='-only kills,power'
 	go run ./integration/chaos/soak $(SOAK)
