@@ -48,6 +48,7 @@ var places = []place{
 	{name: "dn/compact-mid", does: "a container is being written anew without what was deleted", rare: true},
 	{name: "dn/before-swap", does: "the new log is whole, the old one in its place", rare: true},
 	{name: "dn/after-swap", does: "the new log is in its place", rare: true},
+	{name: "dn/scrub-mid", does: "part of a container is verified", rare: true},
 	{name: "dn/reconcile-mid", does: "a replica is being made like the others", rare: true},
 }
 
