@@ -104,3 +104,30 @@ func quiet(t *testing.T, c *Cluster) {
 		}
 	}
 }
+
+// waitVoters waits until every om knows of n voters and follows the leader.
+func waitVoters(t *testing.T, c *Cluster, n float64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), readyTimeout)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond) // other processes: nothing to wait on but their answers
+	defer tick.Stop()
+	for {
+		known := 0
+		for _, om := range c.OMs {
+			m, err := om.Metrics(ctx, "ozone_om_peers")
+			if err == nil && m["ozone_om_peers"] == n {
+				known++
+			}
+		}
+		if known == len(c.OMs) {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%d of %d oms know of %v voters", known, len(c.OMs), n)
+		}
+	}
+	quiet(t, c)
+}
