@@ -53,7 +53,7 @@ type golden struct {
 // deleted is not, and both stay so with new writes and another start.
 func TestGoldenDirectories(t *testing.T) {
 	archives, err := filepath.Glob(filepath.Join(goldenDir, "*.tar.gz"))
-	if err != nil || len(archives) < 2 {
+	if err != nil || len(archives) < 4 {
 		t.Fatalf("archives %q, %v", archives, err)
 	}
 	for _, a := range archives {
