@@ -69,6 +69,8 @@ func TestHungDisk(t *testing.T) {
 	for c := uint64(1); c <= 20; c++ {
 		put(t, s, &commonpb.BlockID{Container: c, Local: 1}, data)
 	}
+	// The cluster's id is written to every disk when the first om answers.
+	om.until(t, "the cluster", func(hb *dnpb.Heartbeat) bool { return hb.ClusterId != "" })
 	fault.SetHook(hang)
 	hb := om.until(t, "the failed disk and its containers", func(hb *dnpb.Heartbeat) bool {
 		return hb.FullReport && len(hb.Disks) == 2 && hb.Disks[0].Failed
