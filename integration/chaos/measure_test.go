@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -172,7 +173,8 @@ func TestDatanodeLost(t *testing.T) {
 		conf["ozone.scm.stale.node.interval"], conf["ozone.scm.dead.node.interval"] = "3s", "8s"
 		conf["hdds.scm.replication.thread.interval"], conf["mini.om.replication.settle"] = "1s", "1s"
 	}
-	c, s := start(t, integration.Options{Datanodes: 5, Conf: conf})
+	dir := t.TempDir()
+	c, s := start(t, integration.Options{Dir: dir, Datanodes: 5, Conf: conf})
 	st, err := newStorage(c.OMAddresses)
 	if err != nil {
 		t.Fatal(err)
@@ -189,8 +191,7 @@ func TestDatanodeLost(t *testing.T) {
 		mustDo(t, s, request{method: http.MethodPut, path: objectPath(fmt.Sprint(i)), body: body})
 		put += int64(len(body))
 	}
-	lost := c.Datanodes[0]
-	lost.Kill()
+	fullest(t, dir, c.Datanodes).Kill() // one that has something to lose
 	began := time.Now()
 	var why string
 	for limit := bound(10*time.Minute*time.Duration(1+put>>30/10), 4*time.Minute); ; {
@@ -211,4 +212,23 @@ func TestDatanodeLost(t *testing.T) {
 	if why := found.complete(); why != "" || found.blocks == 0 {
 		t.Errorf("%d blocks: %s", found.blocks, why)
 	}
+}
+
+// fullest is the datanode with the most container logs below dir.
+func fullest(t *testing.T, dir string, nodes []*integration.Process) *integration.Process {
+	t.Helper()
+	best, most := nodes[0], 0
+	for _, n := range nodes {
+		logs, err := filepath.Glob(filepath.Join(dir, n.Name, "containers", "*.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(logs) > most {
+			best, most = n, len(logs)
+		}
+	}
+	if most == 0 {
+		t.Fatal("no datanode has a container")
+	}
+	return best
 }
