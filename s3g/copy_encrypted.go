@@ -81,6 +81,9 @@ func (g *gateway) copiedChecksums(r *request, from *client.Object, customer *cus
 	if asked == "" || has {
 		return nil, nil
 	}
+	if err := g.makeRoom(r, from.Size); err != nil {
+		return nil, err
+	}
 	source, err := g.read(r.Context(), *from, customer, 0, from.Size)
 	if err != nil {
 		return nil, err
@@ -112,6 +115,9 @@ func (g *gateway) rewrapped(r *request, e *client.Encryption, customer *customer
 
 // copyBytes writes from's bytes as a new object.
 func (g *gateway) copyBytes(r *request, from *client.Object, customer *customerKey, wish encryptionWish, o client.CopyOptions) (client.Object, error) {
+	if err := g.makeRoom(r, from.Size); err != nil {
+		return client.Object{}, err
+	}
 	sealing, err := g.seal(r.Context(), wish)
 	if err != nil {
 		return client.Object{}, err

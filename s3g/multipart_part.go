@@ -109,6 +109,9 @@ func (g *gateway) uploadPartCopy(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := g.makeRoom(r, part.n); err != nil {
+		return err
+	}
 	reader, err := g.read(r.Context(), src, key, part.off, part.n)
 	if err != nil {
 		return err

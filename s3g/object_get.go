@@ -23,8 +23,7 @@ func (g *gateway) getObject(w http.ResponseWriter, r *request) error {
 		w.WriteHeader(v.status)
 		return nil
 	}
-	if err := r.place.grow(r.Context(), int64(v.n)); err != nil {
-		g.metrics.shed.Inc()
+	if err := g.makeRoom(r, v.n); err != nil {
 		return err
 	}
 	body, err := g.read(r.Context(), o, v.key, v.off, v.n)
@@ -37,6 +36,15 @@ func (g *gateway) getObject(w http.ResponseWriter, r *request) error {
 	}
 	w.WriteHeader(v.status)
 	_, err = body.WriteTo(w)
+	return err
+}
+
+// makeRoom takes the memory for n bytes of an object that pass through here.
+func (g *gateway) makeRoom(r *request, n int64) error {
+	err := r.place.grow(r.Context(), n)
+	if err != nil {
+		g.metrics.shed.Inc()
+	}
 	return err
 }
 

@@ -126,6 +126,46 @@ func TestLargeBodiesLeaveRoomForSmallRequests(t *testing.T) {
 	}
 }
 
+// Copies whose bytes go through the gateway need the memory of a body, too; those that
+// share the source's blocks don't.
+func TestCopiesNeedMemory(t *testing.T) {
+	s := listening(t, func(c *s3g.Config) {
+		c.StreamMemory, c.QueueTimeout = 4<<20, 10*time.Millisecond // one stream
+	})
+	url := "http://" + s.HTTPAddr() + "/bucket"
+	ask(t, "PUT", url, "")
+	ask(t, "PUT", url+"/large", strings.Repeat("l", 1<<20))
+	_, _, body := ask(t, "POST", url+"/copy?uploads", "")
+	_, id, _ := strings.Cut(body, "<UploadId>")
+	id, _, _ = strings.Cut(id, "</UploadId>")
+	const from, large = "X-Amz-Copy-Source", "bucket/large"
+	part := func() (int, string) {
+		status, _, body := ask(t, "PUT", url+"/copy?partNumber=1&uploadId="+id, "", from, large)
+		return status, body
+	}
+	checksum := func() (int, string) {
+		status, _, body := ask(t, "PUT", url+"/copy", "", from, large, "X-Amz-Checksum-Algorithm", "SHA256")
+		return status, body
+	}
+	slow := raw(t, s.HTTPAddr(), "PUT /bucket/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nsome")
+	until(t, "the memory is taken", func() bool { return metric(t, s, "ozone_s3g_requests_in_flight 1") })
+	for name, copied := range map[string]func() (int, string){"part": part, "for a checksum": checksum} {
+		if status, body := copied(); status != 503 || !strings.Contains(body, "<Code>SlowDown</Code>") {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+	if status, _, body := ask(t, "PUT", url+"/copy", "", from, large); status != 200 {
+		t.Errorf("shared: %d %s", status, body)
+	}
+	_ = slow.Close()
+	until(t, "the memory comes back", func() bool { return metric(t, s, "ozone_s3g_requests_in_flight 0") })
+	for name, copied := range map[string]func() (int, string){"part": part, "for a checksum": checksum} {
+		if status, body := copied(); status != 200 {
+			t.Errorf("%s, after: %d %s", name, status, body)
+		}
+	}
+}
+
 // Who is slow with a body is shed sooner when others wait for its memory.
 func TestSlowBodyUnderPressure(t *testing.T) {
 	s := listening(t, func(c *s3g.Config) {

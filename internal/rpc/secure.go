@@ -38,6 +38,7 @@ const (
 // process makes its own, which lives as long as the process and never leaves it.
 type Credentials struct {
 	client, server *tls.Config
+	strangers      strangers
 }
 
 // NewCredentials derives credentials for one protocol from a key. Ends that speak
@@ -138,8 +139,10 @@ func (c *Credentials) dial(nc net.Conn) (net.Conn, error) {
 }
 
 // Server makes nc, which has just been accepted, secure. Strangers have a few seconds, and
-// are told what is wrong if it's an honest mistake. After an error nc is to be closed.
+// are told what is wrong if it's an honest mistake; with too many of them the one that is
+// there for longest is closed. After an error nc is to be closed.
 func (c *Credentials) Server(nc net.Conn) (net.Conn, error) {
+	defer c.strangers.add(nc)()
 	sc, err := c.accept(nc)
 	if err != nil {
 		linger(nc)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -290,6 +291,29 @@ func TestStrangersHoldNobodyUp(t *testing.T) {
 		for range 5 {
 			_, _ = dial(t, ts.addr).Write(begun)
 		}
+	}
+	c := startClient(t, ts.addr, ClientOptions{Key: keyA, DialTimeout: 30 * time.Second})
+	if err := c.Call(within(t, 30*time.Second), "echo", &commonpb.Node{}, &commonpb.Node{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// However many strangers there are, they take up no more than their share of the
+// connections; the first of them have to go.
+func TestManyStrangers(t *testing.T) {
+	ts := newTestServer()
+	ts.Key, ts.MaxConns = keyA, maxStrangers+10
+	ts.serve(listen(t, "127.0.0.1:0"))
+	t.Cleanup(func() { _ = ts.Close() })
+	first := dial(t, ts.addr)
+	if _, err := io.ReadFull(first, make([]byte, prefaceLen)); err != nil {
+		t.Fatal(err)
+	}
+	for range maxStrangers + 20 {
+		_, _ = io.ReadFull(dial(t, ts.addr), make([]byte, prefaceLen)) // one of them at a time: it is in
+	}
+	if _, err := first.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the first stranger is still there: %v", err)
 	}
 	c := startClient(t, ts.addr, ClientOptions{Key: keyA, DialTimeout: 30 * time.Second})
 	if err := c.Call(within(t, 30*time.Second), "echo", &commonpb.Node{}, &commonpb.Node{}); err != nil {
