@@ -317,9 +317,10 @@ func (c *client) get(o *object) {
 	}
 }
 
-// versionOf finds the version whose bytes these are, or -1.
+// versionOf finds the version whose bytes these are, or -1; the lowest, if several are so
+// short (0 bytes, 1 byte) that they are the same.
 func (c *client) versionOf(o *object, body []byte) int {
-	for v := range o.may {
+	for _, v := range versions(o.may) {
 		if v != absent && bytes.Equal(body, c.bytesOf(v)) {
 			return v
 		}
