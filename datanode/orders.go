@@ -3,6 +3,7 @@ package datanode
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,14 +29,16 @@ type orders struct {
 	copies chan *dnpb.Order
 	rate   *rate.Limiter // of copies, all together
 
-	mu   sync.Mutex
-	have map[uint64]bool // in a queue or running
+	mu       sync.Mutex
+	have     map[uint64]bool   // in a queue or running
+	repairs  map[uint64]uint64 // by container, the latest order to reconcile it
+	removing map[uint64]bool   // containers
 }
 
 func newOrders(s *Server) *orders {
 	return &orders{
 		s: s, small: make(chan *dnpb.Order, maxOrders), copies: make(chan *dnpb.Order, maxOrders),
-		rate: limiter(s.cfg.CopyRate), have: map[uint64]bool{},
+		rate: limiter(s.cfg.CopyRate), have: map[uint64]bool{}, repairs: map[uint64]uint64{}, removing: map[uint64]bool{},
 	}
 }
 
@@ -56,8 +59,9 @@ func (o *orders) add(list []*dnpb.Order) {
 			continue
 		}
 		queue := o.small
-		if order.GetReconcileContainer() != nil {
+		if r := order.GetReconcileContainer(); r != nil {
 			queue = o.copies
+			o.repairs[r.GetContainer()] = max(o.repairs[r.GetContainer()], order.GetId())
 		}
 		select {
 		case queue <- order:
@@ -122,7 +126,7 @@ func (o *orders) do(ctx context.Context, order *dnpb.Order) error {
 	case *dnpb.Order_CloseContainer:
 		return o.s.set.CloseContainer(ctx, what.CloseContainer.GetContainer())
 	case *dnpb.Order_DeleteContainer:
-		return o.s.set.DeleteContainer(ctx, what.DeleteContainer.GetContainer())
+		return o.remove(ctx, order.GetId(), what.DeleteContainer.GetContainer())
 	case *dnpb.Order_ReconcileContainer:
 		return o.reconcile(ctx, what.ReconcileContainer)
 	default:
@@ -130,9 +134,48 @@ func (o *orders) do(ctx context.Context, order *dnpb.Order) error {
 	}
 }
 
+// remove carries out a DeleteContainer, unless the replica is wanted. The order may be one
+// of a leader that was deposed, or have waited long here: then the replica can have become
+// a member of the replica set since, and others gone in return. So the log is asked; and
+// an order that is older than one to reconcile is refused, for what was made here may be
+// on its way into the replica set. Order ids rise, from leader to leader too.
+func (o *orders) remove(ctx context.Context, order, id uint64) error {
+	if o.s.cfg.Leader == nil {
+		return ozerr.New(ozerr.NotSupported, "this datanode can't ask whether container %d is wanted", id)
+	}
+	page, err := listBlocksAtOM(ctx, o.s.cfg.Leader, id, 0, 1)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(page.GetContainer().GetNodes(), o.s.id.node) {
+		return ozerr.New(ozerr.InvalidRequest, "container %d is not removed: this datanode is in its replica set", id)
+	}
+	o.mu.Lock()
+	stale := order < o.repairs[id]
+	o.removing[id] = !stale
+	o.mu.Unlock()
+	if stale {
+		return ozerr.New(ozerr.InvalidRequest, "container %d is not removed: a later order was to repair it", id)
+	}
+	err = o.s.set.DeleteContainer(ctx, id)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.removing, id)
+	if err == nil && o.repairs[id] < order {
+		delete(o.repairs, id)
+	}
+	return err
+}
+
 func (o *orders) reconcile(ctx context.Context, what *dnpb.ReconcileContainer) error {
 	if o.s.cfg.Leader == nil || o.s.cfg.Nodes == nil {
 		return ozerr.New(ozerr.NotSupported, "this datanode has no way to repair a container")
+	}
+	o.mu.Lock()
+	removing := o.removing[what.GetContainer()]
+	o.mu.Unlock()
+	if removing {
+		return ozerr.New(ozerr.Unavailable, "container %d is being removed", what.GetContainer())
 	}
 	repair, err := o.s.set.Repair(ctx, what.GetContainer(), o.throttle)
 	if err != nil {
@@ -140,7 +183,7 @@ func (o *orders) reconcile(ctx context.Context, what *dnpb.ReconcileContainer) e
 	}
 	start := time.Now()
 	r := &reconcile{
-		order: what, leader: o.s.cfg.Leader, nodes: o.s.cfg.Nodes, repair: repair, slow: map[string]bool{},
+		order: what, leader: o.s.cfg.Leader, nodes: o.s.cfg.Nodes, repair: repair, slow: map[string]bool{}, dear: map[uint64]bool{},
 		take: o.throttle, fetched: o.s.metrics.fetched,
 	}
 	err = r.run(ctx)

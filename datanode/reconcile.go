@@ -50,6 +50,7 @@ type reconcile struct {
 	mu   sync.Mutex
 	slow map[string]bool // sources that failed to answer: asked last
 	lost []uint64        // om lists them, and no source that answered has good bytes
+	dear map[uint64]bool // lost ones that are here, and may be readable another time
 	err  error           // the first that another try may mend
 }
 
@@ -61,6 +62,9 @@ func (r *reconcile) run(ctx context.Context) error {
 	}
 	if err == nil {
 		err = r.err
+	}
+	if err == nil && r.repair.Anew() && slices.ContainsFunc(r.lost, func(l uint64) bool { return r.dear[l] }) {
+		err = ozerr.New(ozerr.DiskFailed, "the replica of container %d here has blocks that no source has and that can't be read now", r.order.GetContainer())
 	}
 	if err != nil && r.repair.Anew() {
 		r.repair.Abort()
@@ -120,17 +124,22 @@ func (r *reconcile) one(ctx context.Context, local uint64) (*ompb.ContainerBlock
 }
 
 func (r *reconcile) list(ctx context.Context, after uint64, limit uint32) (*ompb.ContainerBlocks, error) {
+	return listBlocksAtOM(ctx, r.leader, r.order.GetContainer(), after, limit)
+}
+
+// listBlocksAtOM returns a page of om's list of a container's blocks, as of now.
+func listBlocksAtOM(ctx context.Context, leader Leader, id, after uint64, limit uint32) (*ompb.ContainerBlocks, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	resp, err := r.leader.Submit(ctx, &ompb.Request{Op: &ompb.Request_ListContainerBlocks{ListContainerBlocks: &ompb.ListContainerBlocks{
-		Container: r.order.GetContainer(), AfterLocal: after, Limit: limit,
+	resp, err := leader.Submit(ctx, &ompb.Request{Op: &ompb.Request_ListContainerBlocks{ListContainerBlocks: &ompb.ListContainerBlocks{
+		Container: id, AfterLocal: after, Limit: limit,
 	}}})
 	if err != nil {
-		return nil, ozerr.Wrap(ozerr.Unavailable, err, "asking om for the blocks of container %d", r.order.GetContainer())
+		return nil, ozerr.Wrap(ozerr.Unavailable, err, "asking om for the blocks of container %d", id)
 	}
 	page := resp.GetContainerBlocks()
 	if page == nil || page.GetTruncated() && len(page.GetBlocks()) == 0 {
-		return nil, ozerr.New(ozerr.Internal, "om's list of container %d makes no sense", r.order.GetContainer())
+		return nil, ozerr.New(ozerr.Internal, "om's list of container %d makes no sense", id)
 	}
 	return page, nil
 }
@@ -208,6 +217,7 @@ func (w want) is(b container.Block) bool {
 
 // block makes one block that om lists what it should be.
 func (r *reconcile) block(ctx context.Context, w want, own container.StoredBlock, here, verify bool) error {
+	dear := false
 	if here = here && w.is(own.Block); here {
 		var err error
 		switch {
@@ -222,6 +232,8 @@ func (r *reconcile) block(ctx context.Context, w want, own container.StoredBlock
 		if ctx.Err() != nil || !unreadable(err) {
 			return err
 		}
+		// Without sources nothing proves that the replica is worth less than its new log.
+		dear = errors.Is(err, ozerr.DiskFailed) || len(r.order.GetSources()) == 0
 	}
 	err := r.fetch(ctx, w)
 	switch {
@@ -234,6 +246,9 @@ func (r *reconcile) block(ctx context.Context, w want, own container.StoredBlock
 	defer r.mu.Unlock()
 	if isLost(err) {
 		r.lost = append(r.lost, w.Local)
+		if dear {
+			r.dear[w.Local] = true
+		}
 	} else if r.err == nil {
 		r.err = err
 	}
@@ -269,24 +284,26 @@ func (r *reconcile) recheck(ctx context.Context) error {
 	return nil
 }
 
-// unknown returns the blocks that om doesn't list and that a replica made anew takes
-// over: what the old one has; and unless the container is fenced, when they can become
-// nobody's any more, what the sources have.
+// unknown returns the blocks that om doesn't list and that are taken over all the same:
+// what the old replica has, if it is made anew; and unless the container is fenced, when
+// they can become nobody's any more, what the sources have. A writer that lost this
+// replica may commit them later, and nobody would look again for long.
 func (r *reconcile) unknown(ctx context.Context, after, last uint64, page *ompb.ContainerBlocks, mine map[uint64]container.StoredBlock, fenced bool) ([]want, error) {
-	if !r.repair.Anew() {
-		return nil, nil
-	}
 	all := map[uint64]want{}
-	for _, b := range mine {
-		all[b.Local] = want{b.Block, true}
+	if r.repair.Anew() {
+		for _, b := range mine {
+			all[b.Local] = want{b.Block, true}
+		}
 	}
-	if !fenced {
+	if !fenced && (r.repair.Anew() || len(r.order.GetLocals()) == 0) {
 		listed := make(map[uint64]bool, len(page.GetBlocks()))
 		for _, b := range page.GetBlocks() {
 			listed[b.GetLocal()] = true
 		}
 		if err := r.atSources(ctx, after, last, func(b *dnpb.StoredBlock) {
-			if _, have := all[b.GetLocal()]; !have && !listed[b.GetLocal()] {
+			_, have := all[b.GetLocal()]
+			_, here := mine[b.GetLocal()]
+			if !have && !here && !listed[b.GetLocal()] {
 				all[b.GetLocal()] = want{container.Block{Local: b.GetLocal(), Length: b.GetLength(), CRC: b.GetCrc32C()}, true}
 			}
 		}); err != nil {

@@ -32,6 +32,7 @@ type leader struct {
 
 	mu     sync.Mutex
 	fenced bool
+	nodes  []string // the container's
 	blocks map[uint64]*ompb.ContainerBlock
 	asked  func(n int) // called with how many lists were asked for before
 	n      int
@@ -71,7 +72,7 @@ func (l *leader) Submit(_ context.Context, req *ompb.Request) (*ompb.Response, e
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	page := &ompb.ContainerBlocks{Container: &ompb.ContainerInfo{Id: q.Container, Fenced: l.fenced}}
+	page := &ompb.ContainerBlocks{Container: &ompb.ContainerInfo{Id: q.Container, Fenced: l.fenced, Nodes: l.nodes}}
 	var locals []uint64
 	for local := range l.blocks {
 		if local > q.AfterLocal {

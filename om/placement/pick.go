@@ -27,7 +27,8 @@ type Request struct {
 }
 
 // Pick chooses nodes for a new container among the healthy ones: at most Want, at
-// least Min, or Unavailable with a message that says what is missing.
+// least Min. Else: DiskFull if there would be enough had they room, or Unavailable; the
+// message says what is missing.
 func (v *View) Pick(r Request) ([]*commonpb.Node, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -46,7 +47,11 @@ func (v *View) Pick(r Request) ([]*commonpb.Node, error) {
 		healthy++
 	}
 	if len(candidates) < r.Min {
-		return nil, ozerr.New(ozerr.Unavailable,
+		code := ozerr.Unavailable
+		if healthy >= r.Min && healthy-full < r.Min { // trying again soon is of no use
+			code = ozerr.DiskFull
+		}
+		return nil, ozerr.New(code,
 			"%d datanodes needed, %d usable (%d known, %d healthy, %d of them full, %d excluded by the client)",
 			r.Min, len(candidates), len(v.nodes), healthy, full, len(r.Exclude))
 	}

@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -114,7 +115,8 @@ func TestPick(t *testing.T) {
 		nodes   map[string]uint64 // remaining
 		stale   []string
 		req     Request
-		want    int // nodes; 0: Unavailable
+		want    int        // nodes; 0: an error
+		err     ozerr.Code // "": Unavailable
 		without string
 	}{
 		{name: "three of five", nodes: map[string]uint64{"a": 9, "b": 9, "c": 9, "d": 9, "e": 9}, req: Request{Want: 3, Min: 2}, want: 3},
@@ -123,6 +125,9 @@ func TestPick(t *testing.T) {
 		{name: "none", req: Request{Want: 1, Min: 1}},
 		{name: "excluded", nodes: map[string]uint64{"a": 9, "b": 9, "c": 9}, req: Request{Want: 3, Min: 2, Exclude: []string{"b"}}, want: 2, without: "b"},
 		{name: "full", nodes: map[string]uint64{"a": 9, "b": 1, "c": 9}, req: Request{Want: 3, Min: 2, Room: 5}, want: 2, without: "b"},
+		{name: "too many are full", nodes: map[string]uint64{"a": 9, "b": 1, "c": 1}, req: Request{Want: 3, Min: 2, Room: 5}, err: ozerr.DiskFull},
+		{name: "full or excluded", nodes: map[string]uint64{"a": 9, "b": 9, "c": 1}, req: Request{Want: 3, Min: 2, Room: 5, Exclude: []string{"b"}}},
+		{name: "full, and too few anyway", nodes: map[string]uint64{"a": 1}, req: Request{Want: 3, Min: 2, Room: 5}},
 		{name: "stale", nodes: map[string]uint64{"a": 9, "b": 9, "c": 9}, stale: []string{"c"}, req: Request{Want: 3, Min: 2}, want: 2, without: "c"},
 	}
 	for _, tt := range tests {
@@ -138,8 +143,8 @@ func TestPick(t *testing.T) {
 			}
 			got, err := v.Pick(tt.req)
 			if tt.want == 0 {
-				if !errors.Is(err, ozerr.Unavailable) {
-					t.Fatalf("got %v, %v, want UNAVAILABLE", got, err)
+				if want := cmp.Or(tt.err, ozerr.Unavailable); !errors.Is(err, want) {
+					t.Fatalf("got %v, %v, want %s", got, err, want)
 				}
 				return
 			}
