@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mini-ozone/mini-ozone/internal/daemon"
 )
 
@@ -422,9 +424,20 @@ func (p *Process) Running() bool { return p.cmd != nil }
 // PID is the process id while it runs.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Freeze stops the process without its noticing, Thaw lets it go on: a machine
-// that hangs.
-func (p *Process) Freeze() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+// Freeze stops the process without its noticing, Thaw lets it go on: a machine that
+// hangs. It returns when every thread has stopped, which on a busy machine is some time
+// after the signal was sent.
+func (p *Process) Freeze() error {
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for {
+		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WSTOPPED, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
 
 // Thaw undoes Freeze.
 func (p *Process) Thaw() error { return p.cmd.Process.Signal(syscall.SIGCONT) }

@@ -150,7 +150,16 @@ func (d *PowerDisk) Restore(ctx context.Context) error {
 	if err := d.unmount(ctx); err != nil {
 		return err
 	}
-	return d.mount(ctx)
+	if err := d.mount(ctx); err != nil {
+		return err
+	}
+	// Whoever made a mount namespace meanwhile (`ip netns exec`, a container) has a copy of
+	// the old mount, and with it the file system that was shut down lives on.
+	f, err := os.CreateTemp(d.dir, "restored")
+	if err != nil {
+		return fmt.Errorf("the power did not come back, does another test with namespaces run beside this one? %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 func (d *PowerDisk) unmount(ctx context.Context) error {
