@@ -11,6 +11,7 @@ import (
 
 	"github.com/mini-ozone/mini-ozone/datanode/chunk"
 	"github.com/mini-ozone/mini-ozone/datanode/vfs"
+	"github.com/mini-ozone/mini-ozone/internal/crc32c"
 	"github.com/mini-ozone/mini-ozone/internal/failpoint"
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
@@ -49,6 +50,25 @@ type Scrubber struct {
 	state ScrubState
 }
 
+// scrubNote is what is in the file. The sum is the CRC32C of the state's bytes: a year of
+// 9026 for one of 2026 would end all verifying.
+type scrubNote struct {
+	State json.RawMessage `json:"state"`
+	Sum   uint32          `json:"crc32c"`
+}
+
+// parseScrubState returns the zero state, so a new pass, for what was not written so.
+func parseScrubState(b []byte) (st ScrubState) {
+	var note scrubNote
+	if err := json.Unmarshal(b, &note); err != nil || crc32c.Sum(note.State) != note.Sum {
+		return ScrubState{}
+	}
+	if err := json.Unmarshal(note.State, &st); err != nil {
+		return ScrubState{}
+	}
+	return st
+}
+
 // Scrubber returns the scrubber of a volume directory; throttle is asked before bytes
 // are read. An unreadable position means a new pass.
 func (s *Set) Scrubber(dir string, throttle func(context.Context, int) error) *Scrubber {
@@ -58,9 +78,7 @@ func (s *Set) Scrubber(dir string, throttle func(context.Context, int) error) *S
 		}
 		x := &Scrubber{s: s, vol: v, take: throttle, buf: make([]byte, copyStep)}
 		if b, err := vfs.ReadFile(v.FS, path.Join(dir, scrubFile), maxScrubFile); err == nil {
-			if err := json.Unmarshal(b, &x.state); err != nil {
-				x.state = ScrubState{}
-			}
+			x.state = parseScrubState(b)
 		}
 		return x
 	}
@@ -91,10 +109,10 @@ func (x *Scrubber) Bytes() (n uint64) {
 }
 
 // Due returns when the next pass should begin, if one begins each period: at once if one
-// was interrupted.
+// was interrupted, or if the last began in the future, when the clock was wrong.
 func (x *Scrubber) Due(period time.Duration) time.Time {
 	st := x.State()
-	if st.Running || st.Started.IsZero() {
+	if st.Running || st.Started.IsZero() || st.Started.After(x.s.opt.now()) {
 		return time.Time{}
 	}
 	return st.Started.Add(period)
@@ -142,7 +160,11 @@ func (x *Scrubber) pass(ctx context.Context) error {
 }
 
 func (x *Scrubber) save() error {
-	b, err := json.Marshal(x.State())
+	st, err := json.Marshal(x.State())
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(scrubNote{State: st, Sum: crc32c.Sum(st)})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package container_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,46 @@ func TestScrub(t *testing.T) {
 	}
 	if isUnhealthy(s) {
 		t.Fatal("a container is unhealthy for one bad payload")
+	}
+}
+
+// TestScrubPositionDamaged: a position that is not the one that was written, whichever bit
+// of it is wrong, begins a new pass; and so does one that is in the future, as a clock that
+// was wrong leaves it. Else a year of 9026 for one of 2026 ends all verifying.
+func TestScrubPositionDamaged(t *testing.T) {
+	mem := vfs.NewMem(0)
+	s := scrubbed(t, mem, map[uint64]bool{})
+	keep(t, s, block(1, 1), bytesFor(1, 5000))
+	must(t, s.Scrubber("/d1", unbounded).Pass(ctx))
+	ended := s.Scrubber("/d1", unbounded).State()
+	if s.Scrubber("/d1", unbounded).Due(time.Hour).IsZero() {
+		t.Fatal("a pass that ended is forgotten")
+	}
+	good, err := vfs.ReadFile(mem, "/d1/scrub", 1<<20)
+	must(t, err)
+	for bit := range len(good) * 8 {
+		b := bytes.Clone(good)
+		b[bit/8] ^= 1 << (bit % 8)
+		must(t, vfs.WriteFile(mem, "/d1/scrub", b))
+		if x := s.Scrubber("/d1", unbounded); x.State() != ended && !x.Due(time.Hour).IsZero() {
+			t.Fatalf("bit %d: %s is taken for %+v", bit, b, x.State())
+		}
+	}
+	for n := range len(good) {
+		must(t, vfs.WriteFile(mem, "/d1/scrub", good[:n]))
+		if x := s.Scrubber("/d1", unbounded); !x.Due(time.Hour).IsZero() {
+			t.Fatalf("cut at %d: %+v", n, x.State())
+		}
+	}
+	must(t, vfs.WriteFile(mem, "/d1/scrub", good))
+	opt := container.DefaultOptions()
+	opt.MinFree, opt.Now = 0, func() time.Time { return time.Now().Add(-100 * time.Hour) }
+	must(t, s.Close(ctx))
+	s, err = container.Open([]container.Volume{{Dir: "/d1", FS: mem}}, opt)
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close(ctx)) })
+	if x := s.Scrubber("/d1", unbounded); !x.Due(time.Hour).IsZero() {
+		t.Fatalf("a pass that begins in 100 hours is waited for: %+v", x.State())
 	}
 }
 

@@ -186,6 +186,48 @@ func TestDamagedStateIsSetAside(t *testing.T) {
 	}
 }
 
+// A page that is not there any more is damage, and does not kill the process: that
+// would happen at each start, and the om would never join anew. Found by
+// chaos.TestDamageIsRepaired: the file of the log's votes is mapped into memory.
+func TestCutFileOfVotesIsDamage(t *testing.T) {
+	cfg := oneConfig(t, t.TempDir())
+	n := openOne(t, cfg)
+	mustPropose(t, n, createVolume("vol"))
+	closeNode(t, n)
+	path := filepath.Join(cfg.Dir, "log", "wal-meta.db")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for size := int64(1000); size < info.Size(); size += 1000 {
+		own := cfg
+		own.Dir = filepath.Join(t.TempDir(), "cut")
+		copyDir(t, cfg.Dir, own.Dir)
+		if err := os.Truncate(filepath.Join(own.Dir, "log", "wal-meta.db"), size); err != nil {
+			t.Fatal(err)
+		}
+		n, err := Open(own)
+		switch {
+		case errors.Is(err, ErrDamaged):
+			refused++
+		case err != nil:
+			t.Errorf("cut at %d of %d: %v", size, info.Size(), err)
+		default:
+			if err := n.WaitLeader(testContext(t)); err != nil {
+				t.Fatalf("cut at %d: no leader: %v", size, err)
+			}
+			if !hasVolume(t, n, "vol") {
+				t.Errorf("cut at %d of %d: another state", size, info.Size())
+			}
+			closeNode(t, n)
+		}
+	}
+	if refused == 0 {
+		t.Error("no cut did any damage")
+	}
+}
+
 // scribble writes over the middle of every file that matches.
 func scribble(pattern string) error {
 	files, err := filepath.Glob(pattern)

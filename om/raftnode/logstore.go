@@ -38,17 +38,16 @@ type logStore struct {
 // recordWriter is the part of the log that can fail or hang.
 type recordWriter interface{ StoreLogs([]*raft.Log) error }
 
-func openLogStore(dir string, segment int, fatal func(error)) (_ *logStore, err error) {
-	defer func() { // bbolt panics at pages that make no sense
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: raft log %s: %v", ErrDamaged, dir, p)
-		}
-	}()
+func openLogStore(dir string, segment int, fatal func(error)) (*logStore, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	meta := &metadb.BoltMetaDB{}
-	w, err := wal.Open(dir, wal.WithMetaStore(meta), wal.WithSegmentSize(segment))
+	var w *wal.WAL
+	err := guarded(func() (err error) {
+		w, err = wal.Open(dir, wal.WithMetaStore(meta), wal.WithSegmentSize(segment))
+		return err
+	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open raft log %s: %w", dir, err), meta.Close())
 	}

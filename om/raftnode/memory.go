@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -28,6 +29,19 @@ func damage(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrDamaged, err)
+}
+
+// guarded calls read, which opens files that are mapped into memory. Pages that make no
+// sense (bbolt panics) or that a cut file does not have any more (SIGBUS, which would end
+// the process at each start) are damage. What read had open then stays open.
+func guarded(read func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, p)
+		}
+	}()
+	return read()
 }
 
 // stateParts are the parts of a node's directory that make up its memory.

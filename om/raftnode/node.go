@@ -116,15 +116,19 @@ func (n *Node) open() (err error) {
 		return damage(err)
 	}
 	opts := table.Options{Log: n.cfg.Log, MemTableSize: n.cfg.MemTableSize}
-	if n.fsm, err = openFSM(filepath.Join(n.cfg.Dir, "table"), opts); err != nil {
+	err = guarded(func() (err error) {
+		n.fsm, err = openFSM(filepath.Join(n.cfg.Dir, "table"), opts)
+		return err
+	})
+	if err != nil {
 		return damage(err)
 	}
 	n.fsm.snaps, n.snaps.fsm = n.snaps, n.fsm
 	if err := n.snaps.check(n.fsm.applied.get(), n.fsm.db.Newest()); err != nil {
 		return damage(err)
 	}
-	m, err := n.remembered()
-	if err != nil {
+	var m memory
+	if err := guarded(func() (err error) { m, err = n.remembered(); return err }); err != nil {
 		return damage(err)
 	}
 	if err := m.whole(); err != nil {
