@@ -58,6 +58,8 @@ func trials() []trial {
 			args: []string{"-run", "^TestDamagedReplica$", "./client", "-damage.cases=2000"}, say: `killed|running|stopped`},
 		{name: "omdamage", what: "bit flips and cuts of an om's files, gone on from", want: "0 of 2,000",
 			args: []string{"-run", "^TestDamageIsRefusedOrHarmless$", "./om/raftnode", "-damage.cases=2000"}, say: `killed|stopped`},
+		{name: "repair", what: "bit flips and cuts of any file of one of six servers: wrong bytes, unrepaired", want: "0 of 2,000",
+			args: chaos("TestDamageIsRepaired", "-chaos.damage=2000"), say: `FIGURE|joined anew|harmless|begun anew`},
 		{name: "many", what: "om with 1,000,000 keys: restart / snapshot install", want: "5 s / 10 s",
 			args: []string{"-run", "^TestRestartWithManyKeys$", "./om/raftnode", "-many.keys=1000000"}, say: `leads again|installed`},
 		{name: "lin", what: "linearizability runs with faults", want: "0 of 60 violated or unknown",
