@@ -55,6 +55,7 @@ type reconcile struct {
 }
 
 // run does it. In place, what could be mended is mended even if the rest could not.
+// BlockNotFound means that all is done but for blocks that no source has: om relies on it.
 func (r *reconcile) run(ctx context.Context) error {
 	err := r.everything(ctx)
 	if err == nil {

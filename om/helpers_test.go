@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/proto/commonpb"
 	"github.com/mini-ozone/mini-ozone/proto/dnpb"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
@@ -111,9 +112,9 @@ type fakeNode struct {
 	s    *Server
 	beat *dnpb.Heartbeat
 	lazy bool // takes orders and does nothing
-	// refuses: it fails to reconcile.
-	refuses bool
-	taken   []*dnpb.Order
+	// refuses: it fails to reconcile; lacks: it finds no source for one of the blocks.
+	refuses, lacks bool
+	taken          []*dnpb.Order
 }
 
 func newNode(t testing.TB, s *Server, id string) *fakeNode {
@@ -145,6 +146,10 @@ func (n *fakeNode) heartbeat() *dnpb.HeartbeatReply {
 		}
 		if c := o.GetReconcileContainer(); c != nil && len(c.Locals) == 0 {
 			n.report(c.Container, dnpb.ContainerState_CLOSED, 10)
+			if n.lacks {
+				n.beat.FailedOrders = append(n.beat.FailedOrders, &dnpb.OrderFailure{Id: o.Id, Code: string(ozerr.BlockNotFound), Reason: "lost"})
+				continue
+			}
 		}
 		if c := o.GetDeleteContainer(); c != nil {
 			n.beat.Containers = slices.DeleteFunc(n.beat.Containers, func(r *dnpb.ContainerReport) bool { return r.Id == c.Container })

@@ -122,10 +122,12 @@ func (s *Server) loadContainer(id uint64, f func(*ompb.ContainerInfo, func() boo
 	})
 }
 
+// hasBlocks: freed ones don't count, for nobody need have them. Were they to count, one that
+// only a dead node still has would keep that in the replica set, and so wait for it for ever.
 func hasBlocks(tx *table.Txn, container uint64) (any bool) {
-	state.BlocksOf(tx, container, 0, func(*ompb.ContainerBlock) bool {
-		any = true
-		return false
+	state.BlocksOf(tx, container, 0, func(b *ompb.ContainerBlock) bool {
+		any = !b.Freed
+		return !any
 	})
 	return any
 }

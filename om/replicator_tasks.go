@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/om/placement"
 	"github.com/mini-ozone/mini-ozone/om/replication"
 	"github.com/mini-ozone/mini-ozone/om/state"
@@ -25,6 +26,7 @@ type task struct {
 	locals   []uint64 // Mend: of these blocks only
 	balance  bool     // the balancer's
 	done     bool     // reported; a copy also has to be seen
+	lacks    bool     // Copy: blocks that no source has
 }
 
 // heavy tasks move bytes and are limited.
@@ -198,7 +200,15 @@ func (r *replicator) failed(p place, t *task, f *dnpb.OrderFailure) {
 		Str("code", f.GetCode()).Str("reason", f.GetReason()).Msg("order failed")
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.tasks[p] == t {
+	switch {
+	case r.tasks[p] != t:
+	case f.GetCode() == string(ozerr.BlockNotFound) && t.kind == replication.Copy && !t.balance:
+		// All that can be had is there, and it is no worse than what it replaces: the living
+		// were asked. It is not sound, so nothing is given up for it.
+		r.log.Error().Uint64("container", p.container).Str("node", p.node).Str("reason", f.GetReason()).
+			Msg("blocks that no living datanode has; the others are copied")
+		t.done, t.lacks, r.poked = true, true, true
+	default:
 		r.giveUp(p, t, r.now())
 	}
 }
@@ -271,7 +281,9 @@ func (r *replicator) arrivals(ctx context.Context, now time.Time) error {
 		}
 		r.mu.Lock()
 		delete(r.tasks, p)
-		r.verified[p] = contentOf(report)
+		if !t.lacks {
+			r.verified[p] = contentOf(report)
+		}
 		if t.balance {
 			r.bal.arrived(t.bytes)
 		}

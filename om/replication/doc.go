@@ -63,7 +63,7 @@ type Replica struct {
 type Container struct {
 	Info     *ompb.ContainerInfo // as the log has it
 	Factor   int                 // replicas wished for
-	Listed   bool                // om has blocks of it, freed ones included
+	Listed   bool                // om has blocks of it that are not freed
 	Replicas []Replica
 	Arriving int      // copies to further nodes under way
 	Racks    []string // of nodes that could take a replica
