@@ -79,7 +79,7 @@ func (c *Config) known() []Key {
 // the key; those that start with mini. are ours.
 var keys = []Key{
 	{Name: "hdds.block.token.expiry.time", Kind: KindDuration, Default: "1h",
-		Doc: "Secure mode: for how long a block token is good. Reads and writes that take longer get new ones. (Ozone's default is 1d.)"},
+		Doc: "Secure mode: for how long a block token is good, 5m at least. Reads and writes that take longer get new ones. (Ozone's default is 1d.)"},
 	{Name: "hdds.container.balancer.balancing.iteration.interval", Kind: KindDuration, Default: "70m",
 		Doc: "Pause between two iterations of the container balancer."},
 	{Name: "hdds.container.balancer.size.moved.max.per.iteration", Kind: KindSize, Default: "500GB",

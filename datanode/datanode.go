@@ -54,7 +54,8 @@ type Server struct {
 	wg   sync.WaitGroup
 
 	mu      sync.Mutex
-	address string // as advertised; "" while unknown
+	address string   // as advertised; "" while unknown
+	joining *joining // nil if the cluster is known since the start, or not yet
 }
 
 // Open starts a datanode on the machine's disks. It returns once the listeners are
@@ -192,6 +193,7 @@ func (s *Server) Close() error {
 	}
 	s.stop()
 	s.wg.Wait()
+	s.awaitJoining()
 	if s.set != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
@@ -201,6 +203,21 @@ func (s *Server) Close() error {
 		errs = append(errs, s.id.release())
 	}
 	return errors.Join(errs...)
+}
+
+// awaitJoining waits until no directory is written any more, but for a disk that hangs not
+// for long.
+func (s *Server) awaitJoining() {
+	s.mu.Lock()
+	j := s.joining
+	s.mu.Unlock()
+	if j == nil {
+		return
+	}
+	select {
+	case <-j.ended:
+	case <-time.After(min(closeTimeout, s.cfg.DiskCheck.Timeout)):
+	}
 }
 
 // Failed implements daemon.Failer: what it sends must end the process.

@@ -66,7 +66,7 @@ func (o *fakeOM) answering(f func(hb *dnpb.Heartbeat) (*dnpb.HeartbeatReply, err
 // until returns the first heartbeat from now on that ok accepts.
 func (o *fakeOM) until(t *testing.T, what string, ok func(*dnpb.Heartbeat) bool) *dnpb.Heartbeat {
 	t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		select {
 		case hb := <-o.beats:

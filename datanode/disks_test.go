@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -69,8 +70,6 @@ func TestHungDisk(t *testing.T) {
 	for c := uint64(1); c <= 20; c++ {
 		put(t, s, &commonpb.BlockID{Container: c, Local: 1}, data)
 	}
-	// The cluster's id is written to every disk when the first om answers.
-	om.until(t, "the cluster", func(hb *dnpb.Heartbeat) bool { return hb.ClusterId != "" })
 	fault.SetHook(hang)
 	hb := om.until(t, "the failed disk and its containers", func(hb *dnpb.Heartbeat) bool {
 		return hb.FullReport && len(hb.Disks) == 2 && hb.Disks[0].Failed
@@ -117,6 +116,60 @@ func TestHungDisk(t *testing.T) {
 	}
 	if err := s.Close(); !errors.Is(err, ozerr.DiskFailed) {
 		t.Errorf("close: %v", err)
+	}
+}
+
+// A disk that hangs when the first om answers holds up no heartbeat: the cluster's id is on
+// the other one.
+func TestDiskHangsAtFirstContact(t *testing.T) {
+	cfg, om := config(t), newOM()
+	cfg.Heartbeat = 50 * time.Millisecond
+	cfg.DiskCheck.Timeout = time.Second // which is what the end waits for it
+	thaw := make(chan struct{})
+	disks := vfs.NewMem(1 << 30)
+	fault := vfs.NewFault(disks, func(op vfs.Op) error {
+		if op.Kind == vfs.OpCreate && strings.HasPrefix(op.Name, filepath.Join(cfg.Dirs[0], "cluster.id")) {
+			<-thaw
+		}
+		return nil
+	})
+	s := startOn(t, fault, cfg, om)
+	defer close(thaw)
+	om.until(t, "the cluster", func(hb *dnpb.Heartbeat) bool { return hb.ClusterId != "" })
+	om.until(t, "another one", anyBeat)
+	if id, err := vfs.ReadFile(disks, filepath.Join(cfg.Dirs[1], "cluster.id"), 100); err != nil || string(id) != "CID-1\n" {
+		t.Errorf("on the other disk: %q %v", id, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// While no disk takes the cluster's id the datanode goes on trying.
+func TestFirstContactOnFullDisks(t *testing.T) {
+	cfg, om := config(t), newOM()
+	var room atomic.Bool
+	fault := vfs.NewFault(vfs.Disk{}, func(op vfs.Op) error {
+		if !room.Load() && strings.HasPrefix(filepath.Base(op.Name), "cluster.id") && op.Kind == vfs.OpCreate {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	startOn(t, fault, cfg, om)
+	for range 3 {
+		if hb := om.until(t, "anything", anyBeat); hb.ClusterId != "" {
+			t.Fatalf("it is of %q, and no disk says so", hb.ClusterId)
+		}
+	}
+	room.Store(true)
+	recorded := func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, "cluster.id"))
+		return err == nil
+	}
+	for late := time.Now().Add(time.Minute); !slices.ContainsFunc(cfg.Dirs, recorded); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("it has given up")
+		}
 	}
 }
 

@@ -2,7 +2,7 @@ package datanode
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -155,7 +155,7 @@ func (l *link) beat(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := l.s.join(reply.GetClusterId()); err != nil {
+	if err := l.s.join(ctx, reply.GetClusterId()); err != nil {
 		return false, err
 	}
 	l.s.guard.learn(reply.GetTokenKeys())
@@ -184,20 +184,35 @@ func (s *Server) cluster() string {
 
 // join takes note of the cluster that om belongs to. Another one than ours means that
 // addresses or disks were mixed up: the datanode stops rather than obey.
-func (s *Server) join(cluster string) error {
+func (s *Server) join(ctx context.Context, cluster string) error {
 	if cluster == "" {
 		return nil
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.id.cluster == cluster {
+	if s.id.cluster == "" {
+		s.id.cluster, s.joining = cluster, s.id.joinSoon(cluster)
+	}
+	ours, j := s.id.cluster, s.joining
+	s.mu.Unlock()
+	switch {
+	case ours != cluster:
+		err := fmt.Errorf("%w: om is of cluster %s, this datanode of %s", errRefused, cluster, ours)
+		s.fail(err)
+		return err
+	case j == nil: // known since the start
 		return nil
 	}
-	err := s.id.join(cluster)
-	if errors.Is(err, errRefused) {
-		s.fail(err)
+	select {
+	case <-j.done:
+	case <-ctx.Done():
+		return ozerr.Wrap(ozerr.Timeout, ctx.Err(), "recording the cluster in a data directory")
 	}
-	return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if j.err != nil && s.joining == j {
+		s.id.cluster, s.joining = "", nil // the next heartbeat tries again
+	}
+	return j.err
 }
 
 // node returns how this datanode is reached.

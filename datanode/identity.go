@@ -304,22 +304,59 @@ func (id *identity) remember(known map[string]bool) error {
 	return nil
 }
 
-// join records the cluster in every directory, or refuses if we are of another one.
+// join records the cluster in every directory.
 func (id *identity) join(cluster string) error {
-	if id.cluster != "" && id.cluster != cluster {
-		return fmt.Errorf("%w: om is of cluster %s, this datanode of %s", errRefused, cluster, id.cluster)
-	}
 	for _, dir := range id.dirs {
-		if has, err := id.read(dir, clusterFile); err != nil {
+		if err := id.record(dir, cluster); err != nil {
 			return err
-		} else if has == "" {
-			if err := id.write(dir, clusterFile, cluster); err != nil {
-				return err
-			}
 		}
 	}
-	id.cluster = cluster
 	return nil
+}
+
+func (id *identity) record(dir, cluster string) error {
+	has, err := id.read(dir, clusterFile)
+	if err != nil || has != "" {
+		return err
+	}
+	return id.write(dir, clusterFile, cluster)
+}
+
+// joining is the recording of a cluster while the datanode works.
+type joining struct {
+	done  chan struct{} // closed when a directory has it, or none can
+	err   error         // then: none has
+	ended chan struct{} // closed when no directory is written any more
+}
+
+// joinSoon records the cluster in every directory, of which one is enough: the next start
+// tells the others. So a disk that hangs holds up nothing.
+func (id *identity) joinSoon(cluster string) *joining {
+	j := &joining{done: make(chan struct{}), ended: make(chan struct{})}
+	results := make(chan error, len(id.dirs))
+	for _, dir := range id.dirs {
+		go func() { results <- id.record(dir, cluster) }() // ends when the disk lets it
+	}
+	go func() {
+		defer close(j.ended)
+		recorded := false
+		var errs []error
+		for range id.dirs {
+			switch err := <-results; {
+			case err != nil:
+				id.log.Error().Err(err).Msg("a data directory does not say of which cluster it is")
+				errs = append(errs, err)
+			case !recorded:
+				recorded = true
+				close(j.done)
+			}
+		}
+		if !recorded {
+			j.err = errors.Join(errs...)
+			close(j.done)
+		}
+	}()
+	return j
 }
 
 func (id *identity) write(dir, name, text string) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/conf"
+	"github.com/mini-ozone/mini-ozone/internal/blocktoken"
 	"github.com/mini-ozone/mini-ozone/internal/lifecycle"
 	"github.com/mini-ozone/mini-ozone/om/placement"
 	"github.com/mini-ozone/mini-ozone/om/raftnode"
@@ -129,6 +130,10 @@ func DefaultConfig() Config {
 	}
 }
 
+// minTokenExpiry: a writer uses a token for half of its time, begins a new block after
+// three quarters, and clocks may differ by blocktoken.Skew.
+const minTokenExpiry = 5 * blocktoken.Skew
+
 // Validate checks ranges and relations.
 func (c *Config) Validate() error {
 	switch {
@@ -147,7 +152,9 @@ func (c *Config) Validate() error {
 	case c.Raft.SegmentBytes < 64<<10 || c.Raft.MemTableSize < 1<<20 || c.Raft.MarkerPeriod <= 0 || int64(c.Raft.MarkerEntries) <= 0:
 		return errors.New("om: ozone.om.ratis.segment.size must be 64KB at least, mini.om.table.memtable.size 1MB, " +
 			"ozone.om.ratis.snapshot.auto.trigger.threshold and mini.om.marker.period positive")
-	case c.TokenExpiry <= 0 || c.TokenKeyRotation <= 0 || c.TokenKeyExpiry < c.TokenKeyRotation+c.TokenExpiry || c.TokenKeyExpiry > 60*c.TokenKeyRotation:
+	case c.TokenExpiry < minTokenExpiry:
+		return fmt.Errorf("om: hdds.block.token.expiry.time is %v, it must be %v at least", c.TokenExpiry, minTokenExpiry)
+	case c.TokenKeyRotation <= 0 || c.TokenKeyExpiry < c.TokenKeyRotation+c.TokenExpiry || c.TokenKeyExpiry > 60*c.TokenKeyRotation:
 		return errors.New("om: hdds.secret.key.expiry.duration must not be below the sum of hdds.secret.key.rotate.duration and " +
 			"hdds.block.token.expiry.time, nor above 60 times the first of them")
 	case c.MinDisk < 0:

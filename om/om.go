@@ -21,6 +21,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/mini-ozone/mini-ozone/internal/daemon"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/om/placement"
 	"github.com/mini-ozone/mini-ozone/om/raftnode"
@@ -211,7 +212,7 @@ func (s *Server) serve() {
 		})
 	}
 	if s.httpL != nil {
-		s.http = &http.Server{Handler: s.webHandler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+		s.http = daemon.PagesServer(s.webHandler())
 		s.wg.Go(func() {
 			if err := s.http.Serve(s.httpL); !errors.Is(err, http.ErrServerClosed) {
 				s.log.Error().Err(err).Msg("om http ended")

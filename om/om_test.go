@@ -317,6 +317,9 @@ func TestValidate(t *testing.T) {
 		{"min", func(c *Config) { c.MinReplicas = 4 }, "ozone.replication.min"},
 		{"sizes", func(c *Config) { c.BlockSize = c.ContainerSize + 1 }, "ozone.scm.block.size"},
 		{"threshold", func(c *Config) { c.CloseThreshold = 2 }, "threshold"},
+		{"no tokens", func(c *Config) { c.TokenExpiry = 0 }, "hdds.block.token.expiry.time"},
+		{"short tokens", func(c *Config) { c.TokenExpiry = minTokenExpiry - 1 }, "hdds.block.token.expiry.time"},
+		{"keys go before their tokens", func(c *Config) { c.TokenKeyExpiry = c.TokenKeyRotation }, "hdds.secret.key.expiry.duration"},
 		{"ages", func(c *Config) { c.Placement.DeadAfter = 1 }, "dead"},
 	}
 	for _, tt := range tests {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mini-ozone/mini-ozone/internal/daemon"
 )
 
 // metrics of a gateway. The series of an operation are looked up once, at start.
@@ -54,14 +56,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 // connections adds the gauges of the S3 listeners.
-func (m *metrics) connections(reg prometheus.Registerer, c *connections) {
+func (m *metrics) connections(reg prometheus.Registerer, c *daemon.Connections) {
 	reg.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "ozone_s3g_connections", Help: "Open S3 connections.",
-		}, func() float64 { open, _ := c.counts(); return float64(open) }),
+		}, func() float64 { open, _ := c.Counts(); return float64(open) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "ozone_s3g_connections_idle", Help: "S3 connections that wait for a request.",
-		}, func() float64 { _, idle := c.counts(); return float64(idle) }))
+		}, func() float64 { _, idle := c.Counts(); return float64(idle) }))
 }
 
 func (m *metrics) operation(op string) *opMetrics {

@@ -235,6 +235,25 @@ func TestConnectionLimit(t *testing.T) {
 	idle()
 }
 
+// Strangers who say nothing, or only begin to, keep nobody else out, over TLS neither.
+func TestConnectionsWithoutRequests(t *testing.T) {
+	cert, key := s3g.WriteCertificate(t, t.TempDir(), 1)
+	s := listening(t, func(c *s3g.Config) {
+		c.MaxConnections, c.ReadHeaderTimeout = 4, time.Hour
+		c.HTTPSAddress, c.CertFile, c.KeyFile = "127.0.0.1:0", cert, key
+	})
+	for range 3 {
+		raw(t, s.HTTPAddr(), "")
+		raw(t, s.HTTPAddr(), "GET /bucket HT")
+		raw(t, s.HTTPSAddr(), "")
+		raw(t, s.HTTPSAddr(), "\x16\x03\x01")
+	}
+	until(t, "the strangers are in", func() bool { return metric(t, s, "ozone_s3g_connections 4") && metric(t, s, "ozone_s3g_shed_total 8") })
+	if status, _, body := ask(t, "PUT", "http://"+s.HTTPAddr()+"/bucket", ""); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
 // Slow-loris: clients that trickle heads or bodies are shed, and others are served
 // meanwhile.
 func TestSlowLoris(t *testing.T) {

@@ -44,11 +44,16 @@ func Open(cfg Config, store Store, log zerolog.Logger) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{cfg: cfg, log: log, store: store, cancel: cancel, notReady: errors.New("om has not answered yet")}
 	m := newMetrics(reg)
-	conns := newConnections(cfg.MaxConnections, m.shed)
+	conns := daemon.NewConnections(cfg.MaxConnections, func(conn net.Conn, fresh bool) {
+		m.shed.Inc()
+		if fresh {
+			refuse(conn)
+		}
+	})
 	m.connections(reg, conns)
 	gateway := newGateway(cfg, store, m, log)
-	s.s3, s.s3tls, s.admin = s.httpServer(gateway), s.httpServer(gateway), s.httpServer(s.adminMux(reg))
-	s.s3.ConnState, s.s3tls.ConnState = conns.changed, conns.changed
+	s.s3, s.s3tls, s.admin = s.httpServer(gateway), s.httpServer(gateway), daemon.PagesServer(s.adminMux(reg))
+	s.s3.ConnState, s.s3tls.ConnState = conns.Changed, conns.Changed
 	if err := s.listenAll(); err != nil {
 		_ = s.Close()
 		return nil, err

@@ -101,6 +101,24 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text)
 }
 
+// maxPageConns is how many connections pages have at most; they must leave the process
+// its file descriptors, whoever reaches their port.
+const maxPageConns = 256
+
+// PagesServer returns a server for pages about a server, with bounds on its connections
+// and on all their times.
+func PagesServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      3 * time.Minute, // a CPU profile takes its time
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ConnState:         NewConnections(maxPageConns, nil).Changed,
+	}
+}
+
 // HTTP is a small HTTP server for pages about a server; not for object bytes.
 type HTTP struct {
 	listener net.Listener
@@ -116,15 +134,8 @@ func ListenHTTP(addr string, h http.Handler, log zerolog.Logger) (*HTTP, error) 
 	}
 	s := &HTTP{
 		listener: l,
-		server: &http.Server{
-			Handler:           h,
-			ReadHeaderTimeout: 10 * time.Second,
-			ReadTimeout:       time.Minute,
-			WriteTimeout:      3 * time.Minute, // a CPU profile takes its time
-			IdleTimeout:       2 * time.Minute,
-			MaxHeaderBytes:    64 << 10,
-		},
-		done: make(chan struct{}),
+		server:   PagesServer(h),
+		done:     make(chan struct{}),
 	}
 	go func() {
 		defer close(s.done)

@@ -106,6 +106,9 @@ func (n *Node) open() (err error) {
 	if n.lock, err = dirlock.Acquire(n.cfg.Dir); err != nil {
 		return err
 	}
+	if err := claim(n.cfg.Dir, n.cfg.ID); err != nil {
+		return err
+	}
 	if n.logs, err = openLogStore(filepath.Join(n.cfg.Dir, "log"), n.cfg.SegmentBytes, n.cfg.Fatal); err != nil {
 		return damage(err)
 	}
