@@ -151,6 +151,13 @@ func TestDamagedStateIsSetAside(t *testing.T) {
 		},
 		"votes damaged": func(dir string) error { return scribble(filepath.Join(dir, "log", "*.db")) },
 		"rows damaged":  func(dir string) error { return scribble(filepath.Join(dir, "table", "*.sst")) },
+		"term went back": func(dir string) error {
+			logs, err := openLogStore(filepath.Join(dir, "log"), 1<<20, func(error) {})
+			if err != nil {
+				return err
+			}
+			return errors.Join(logs.wal.SetUint64([]byte("CurrentTerm"), 1), logs.close())
+		},
 		"table is half": func(dir string) error { return os.Remove(filepath.Join(dir, "table", "MANIFEST")) },
 	} {
 		t.Run(name, func(t *testing.T) {

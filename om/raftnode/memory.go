@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/mini-ozone/mini-ozone/internal/dirlock"
 	"github.com/mini-ozone/mini-ozone/om/table"
 )
@@ -73,6 +75,7 @@ func Aside(dir string) ([]string, error) { return filepath.Glob(filepath.Join(di
 type memory struct {
 	term        uint64 // newest it has heard of; begun logs have 1
 	first, last uint64 // of the log; 0: none
+	newest      uint64 // term of its last entry, as Open finds it
 	marker      uint64 // index, 0: none
 	applied     uint64 // by the table
 }
@@ -90,6 +93,8 @@ func (m memory) whole() error {
 	case m.term == 0 && (m.last > 0 || m.marker > 0 || m.applied > 0):
 		return fmt.Errorf("%w: the log's vote is gone, but there is a log to %d, a marker at %d and a table at %d",
 			ErrDamaged, m.last, m.marker, m.applied)
+	case m.term < m.newest: // the term is on the disk before any entry of it
+		return fmt.Errorf("%w: the log is of term %d, its vote of term %d", ErrDamaged, m.newest, m.term)
 	case m.first > 1 && m.marker == 0:
 		return fmt.Errorf("%w: the log begins at %d but the marker is gone", ErrDamaged, m.first)
 	}
@@ -109,4 +114,16 @@ func (n *Node) remembered() (m memory, err error) {
 	}
 	m.marker, m.applied = n.snaps.index(), n.fsm.applied.get()
 	return m, nil
+}
+
+// recall is remembered, and the term of the log's last entry: for Open, while nobody
+// changes the log.
+func (n *Node) recall() (m memory, err error) {
+	if m, err = n.remembered(); err != nil || m.last == 0 {
+		return m, err
+	}
+	var l raft.Log
+	err = n.logs.GetLog(m.last, &l)
+	m.newest = l.Term
+	return m, err
 }

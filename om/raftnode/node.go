@@ -131,7 +131,7 @@ func (n *Node) open() (err error) {
 		return damage(err)
 	}
 	var m memory
-	if err := guarded(func() (err error) { m, err = n.remembered(); return err }); err != nil {
+	if err := guarded(func() (err error) { m, err = n.recall(); return err }); err != nil {
 		return damage(err)
 	}
 	if err := m.whole(); err != nil {
