@@ -67,6 +67,8 @@ func (s *Server) verdict(answers map[string]peerAnswer) (leader, why string) {
 		a, asked := answers[p.ID]
 		switch {
 		case !asked: // this om
+		case a.err == nil && s.otherKey(a.info):
+			return "", otherKeyText(p.ID)
 		case a.err != nil:
 			silent = append(silent, fmt.Sprintf("%s (%v)", p.ID, a.err))
 		case !a.info.Fresh:
@@ -188,7 +190,7 @@ func (s *Server) answerEarly(req *ompb.Request) (*ompb.Response, error) {
 	if _, ok := req.Op.(*ompb.Request_GetGroup); !ok || !s.asking.Load() {
 		return nil, ozerr.New(ozerr.Unavailable, "%s is not ready: %s", s.cfg.ID, s.whyEarly())
 	}
-	info := &ompb.GroupInfo{Id: s.cfg.ID, Fresh: true}
+	info := &ompb.GroupInfo{Id: s.cfg.ID, Fresh: true, SecretKey: s.sealer.name}
 	for _, p := range s.cfg.Peers {
 		info.Members = append(info.Members, &ompb.Role{Id: p.ID, Address: p.RPCAddress, RaftAddress: p.RaftAddress})
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
+	"github.com/mini-ozone/mini-ozone/om/raftnode"
 	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
@@ -76,10 +77,30 @@ func (s *Server) sweep(ctx context.Context, t *tenure) error {
 	return t.sweeper.step(ctx, time.Now(), s.node.View)
 }
 
+// idleSince is the time stamp before which a client's last request was at least kept ago;
+// now is by this leader's clock, elapsed the true time since its term began. A clock that
+// is a day ahead must not end the memory of retries under way. So what earlier leaders
+// stamped is compared with their own time, until this term is older than kept; what was
+// stamped since then is compared with the clock at its beginning.
+func idleSince(began raftnode.Beginning, now time.Time, elapsed, kept time.Duration) time.Time {
+	reference := began.Stamped
+	if elapsed >= kept {
+		reference = began.At
+	}
+	if then := reference.Add(elapsed); then.Before(now) {
+		now = then
+	}
+	return now.Add(-kept)
+}
+
 // pruneResults forgets the answers of clients that have been idle, and completed
 // uploads whose repetition nobody will ask for any more.
 func (s *Server) pruneResults(ctx context.Context, _ *tenure) error {
-	before := time.Now().Add(-s.cfg.ResultsKept).UnixNano()
+	began, now := s.node.Began(), time.Now()
+	if began.At.IsZero() {
+		return nil
+	}
+	before := idleSince(began, now, now.Sub(began.At), s.cfg.ResultsKept).UnixNano()
 	_, err := s.propose(ctx, &ompb.Request{Op: &ompb.Request_PruneResults{PruneResults: &ompb.PruneResults{BeforeNs: before}}})
 	return err
 }

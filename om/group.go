@@ -43,6 +43,15 @@ func (p *peers) ask(ctx context.Context, id string, req *ompb.Request) (*ompb.Re
 	return &resp, ozerr.FromProto(resp.Error)
 }
 
+// hasState tells whether an om answers under that id that is not empty.
+func (p *peers) hasState(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	resp, err := p.ask(ctx, id, &ompb.Request{Op: &ompb.Request_GetGroup{GetGroup: &ompb.GetGroup{}}})
+	info := resp.GetGroup()
+	return err == nil && info.GetId() == id && !info.GetFresh()
+}
+
 func (p *peers) close() error {
 	var errs []error
 	for _, c := range p.clients {
@@ -61,7 +70,7 @@ func (s *Server) group() (*ompb.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := &ompb.GroupInfo{Id: s.cfg.ID, ClusterId: id, Fresh: g.Fresh && id == "", Leader: g.Leader, Term: g.Term, Applied: g.Applied}
+	info := &ompb.GroupInfo{Id: s.cfg.ID, ClusterId: id, Fresh: g.Fresh && id == "", Leader: g.Leader, Term: g.Term, Applied: g.Applied, SecretKey: s.sealer.name}
 	for _, r := range g.Members {
 		info.Members = append(info.Members, roleOf(r))
 	}
@@ -75,6 +84,12 @@ func roleOf(r raftnode.Role) *ompb.Role {
 // joinGroup takes in an om that says its directory is empty.
 func (s *Server) joinGroup(ctx context.Context, op *ompb.JoinGroup) (*ompb.Response, error) {
 	p := raftnode.Peer{ID: op.Id, RaftAddress: op.RaftAddress, RPCAddress: op.RpcAddress}
+	if s.peers == nil {
+		return nil, ozerr.New(ozerr.InvalidArgument, "%s is configured to be the only om: ozone.om.service.ids is not set there", s.cfg.ID)
+	}
+	if s.leads() && s.peers.hasState(ctx, op.Id) {
+		return nil, ozerr.New(ozerr.InvalidArgument, "at the address of %s is an om that has state: do two oms have this ozone.om.node.id?", op.Id)
+	}
 	if err := s.node.Admit(ctx, p); err != nil {
 		return nil, err
 	}
@@ -191,11 +206,19 @@ func (s *Server) leads() bool {
 func (s *Server) watchMembership() {
 	tick := time.NewTicker(memberTick)
 	defer tick.Stop()
+	compared := !s.cfg.Secure
 	for {
 		select {
 		case <-tick.C:
 		case <-s.ctx.Done():
 			return
+		}
+		if !compared {
+			var err error
+			if compared, err = s.compareKeys(); err != nil {
+				s.failed <- err
+				return
+			}
 		}
 		if !s.learns() {
 			continue

@@ -16,6 +16,9 @@ const rejoinPatience = 15 * time.Second
 // a leader, who has all that was ever acknowledged, it moves the state aside and joins
 // anew, as if it were empty. Otherwise, and always when it is alone, it refuses.
 func (s *Server) openRaft() (*raftnode.Node, error) {
+	if err := s.checkKeys(); err != nil {
+		return nil, err
+	}
 	node, err := raftnode.Open(s.raftConfig())
 	if !errors.Is(err, raftnode.ErrDamaged) {
 		return node, err
@@ -45,7 +48,7 @@ func (s *Server) findLeader(patience time.Duration) (leader, why string) {
 	for {
 		answers := s.askPeers(ctx)
 		for id, a := range answers {
-			if a.err == nil && !a.info.Fresh && a.info.Leader == id {
+			if a.err == nil && !a.info.Fresh && a.info.Leader == id && !s.otherKey(a.info) {
 				return id, ""
 			}
 		}

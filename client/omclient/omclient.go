@@ -225,7 +225,7 @@ func giveUp(ctx context.Context, last, err error) error {
 // hinted is the om that an error names as the leader, nil if none.
 func (c *Client) hinted(err error) *OM {
 	var e *ozerr.Error
-	if !errors.As(err, &e) || e.Detail == "" || e.Code != ozerr.NotLeader && e.Code != ozerr.Unavailable {
+	if !errors.As(err, &e) || e.Detail == "" || e.Detail == ozerr.Busy || e.Code != ozerr.NotLeader && e.Code != ozerr.Unavailable {
 		return nil
 	}
 	c.mu.Lock()

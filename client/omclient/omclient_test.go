@@ -124,6 +124,18 @@ func TestFollowsHintsToStrangers(t *testing.T) {
 	}
 }
 
+// "Busy" says why, and not where: it is no om.
+func TestOverloadIsNoHint(t *testing.T) {
+	om := startOM(t, failing(ozerr.Unavailable, ozerr.Busy))
+	c := newClient(t, Options{Budget: 50 * time.Millisecond}, om.addr)
+	if _, err := c.Submit(context.Background(), request()); !errors.Is(err, ozerr.Unavailable) {
+		t.Fatal(err)
+	}
+	if len(c.all) != 1 {
+		t.Errorf("the client learnt of an om at %q", c.all[1].addr)
+	}
+}
+
 func TestNoHintTriesTheOthers(t *testing.T) {
 	silent := startOM(t, failing(ozerr.NotLeader, ""))
 	leader := startOM(t, ok)

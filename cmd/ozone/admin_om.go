@@ -100,8 +100,8 @@ func newOMDecommissionCommand(s *session) *cobra.Command {
 		Use:   "decommission",
 		Short: "Take an om out of the group for good",
 		Long: `Take an om out of the group for good: it votes no more and gets no more of the log.
-Stop it afterwards, and take it out of ozone.om.nodes.SERVICE everywhere. To replace an
-om, start the new one first; to let the old one join again, empty its directory.
+Stop it afterwards, and take it out of ozone.om.nodes.SERVICE everywhere. To let it join
+again, empty its directory.
 
   ozone admin om decommission -nodeid om3`,
 		Args: arguments(0),

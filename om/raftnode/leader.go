@@ -13,20 +13,25 @@ import (
 // beginRetry is the pause before a new leader tries again to begin its term.
 const beginRetry = 20 * time.Millisecond
 
+// Beginning of a term: when it was here, and the highest time stamp in the log then,
+// which is of earlier leaders' clocks; 1970 in a new log.
+type Beginning struct{ At, Stamped time.Time }
+
 // reign says in which term this node may serve as leader. A new leader first
 // commits an empty entry of its own: once that is applied, so is everything its
 // predecessors committed, and from then on every entry of the log reaches the
 // fsm, so "applied ≥ commit index" is exact.
 type reign struct {
 	mu      sync.Mutex
-	term    uint64        // 0: not serving
+	term    uint64 // 0: not serving
+	began   Beginning
 	changed chan struct{} // closed at the next change
 }
 
-func (r *reign) set(term uint64) {
+func (r *reign) set(term uint64, began Beginning) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.term = term
+	r.term, r.began = term, began
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
@@ -42,7 +47,7 @@ func (n *Node) reignLoop() {
 	for {
 		select {
 		case leads := <-n.notify:
-			n.reign.set(0)
+			n.reign.set(0, Beginning{})
 			if leads {
 				n.beginTerm()
 			}
@@ -58,7 +63,8 @@ func (n *Node) beginTerm() {
 		term := n.raft.CurrentTerm()
 		err := n.raft.Apply(newEntry(0, 0), enqueueTimeout).Error()
 		if err == nil {
-			n.reign.set(term)
+			// Nothing is stamped with our own clock before this.
+			n.reign.set(term, Beginning{At: time.Now(), Stamped: time.Unix(0, n.fsm.lastTime.Load())})
 			n.log.Info().Uint64("term", term).Msg("leading")
 			return
 		}
@@ -119,6 +125,13 @@ func (n *Node) WaitLeader(ctx context.Context) error {
 func (n *Node) Leading() (term uint64, ok bool) {
 	term, _ = n.reign.get()
 	return term, term != 0 && n.raft.State() == raft.Leader
+}
+
+// Began tells how the term began that this node leads in; zero if it does not lead.
+func (n *Node) Began() Beginning {
+	n.reign.mu.Lock()
+	defer n.reign.mu.Unlock()
+	return n.reign.began
 }
 
 // Leader is the rpc address of the leader, as far as known here, or "".

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,7 +29,7 @@ func damage(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrDamaged), errors.Is(err, table.ErrLocked), errors.Is(err, dirlock.ErrInUse):
 		return err
-	case errors.As(err, &errno) && errno != syscall.ENOENT:
+	case errors.As(err, &errno) && errno != syscall.ENOENT, ofMachine(err):
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrDamaged, err)
@@ -46,16 +48,40 @@ func guarded(read func() error) (err error) {
 	return read()
 }
 
+// ofMachine looks for the machine's troubles in the text of an error: badger, raft and
+// raft-wal keep no more of them in theirs.
+func ofMachine(err error) bool {
+	text := err.Error()
+	return slices.ContainsFunc([]syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOSPC, syscall.EDQUOT, syscall.EACCES, syscall.EPERM, syscall.EROFS,
+		syscall.EIO, syscall.ENOMEM, syscall.EAGAIN, syscall.EBUSY, syscall.EFBIG, syscall.ENXIO, syscall.ESTALE, syscall.ETIMEDOUT,
+	}, func(e syscall.Errno) bool { return strings.Contains(text, e.Error()) })
+}
+
 // stateParts are the parts of a node's directory that make up its memory.
 var stateParts = []string{"log", "snapshot", "table", "table.restore"}
 
-// asidePrefix begins the names of directories with damaged state.
-const asidePrefix = "damaged-"
+// asidePrefix begins the names of directories with damaged state, and maxAside is how
+// many there may be: a disk that fails again and again must not be filled with them.
+const (
+	asidePrefix = "damaged-"
+	maxAside    = 3
+)
 
 // SetAside moves the state in a node's directory into a new one beside it, whose path
 // it returns: nothing is deleted, and the next Open finds an empty node. A part that a
-// crash leaves behind is damage again, and moved by the next call.
-func SetAside(dir string, now time.Time) (string, error) {
+// crash leaves behind is damage again, and moved by the next call. It refuses while a
+// process has the directory, and when there are three such directories already.
+func SetAside(dir string, now time.Time) (_ string, err error) {
+	lock, err := dirlock.Acquire(dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	if old, err := Aside(dir); err != nil || len(old) >= maxAside {
+		return "", errors.Join(err, fmt.Errorf("%d directories %s* are in %s already: the disk seems to fail; look at it, and delete them",
+			len(old), asidePrefix, dir))
+	}
 	aside := filepath.Join(dir, asidePrefix+now.UTC().Format("20060102T150405.000Z"))
 	if err := os.Mkdir(aside, 0o750); err != nil {
 		return "", err

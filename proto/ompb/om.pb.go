@@ -8404,6 +8404,7 @@ type GroupInfo struct {
 	Term          uint64                 `protobuf:"varint,5,opt,name=term,proto3" json:"term,omitempty"`
 	Applied       uint64                 `protobuf:"varint,6,opt,name=applied,proto3" json:"applied,omitempty"`
 	Members       []*Role                `protobuf:"bytes,7,rep,name=members,proto3" json:"members,omitempty"`
+	SecretKey     []byte                 `protobuf:"bytes,8,opt,name=secret_key,json=secretKey,proto3" json:"secret_key,omitempty"` // names its key of S3 secrets (a hash); empty in open mode
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8483,6 +8484,13 @@ func (x *GroupInfo) GetApplied() uint64 {
 func (x *GroupInfo) GetMembers() []*Role {
 	if x != nil {
 		return x.Members
+	}
+	return nil
+}
+
+func (x *GroupInfo) GetSecretKey() []byte {
+	if x != nil {
+		return x.SecretKey
 	}
 	return nil
 }
@@ -11033,7 +11041,7 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\bNodeList\x12(\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x12.ozone.om.NodeInfoR\x05nodes\"\n" +
 	"\n" +
-	"\bGetGroup\"\xc0\x01\n" +
+	"\bGetGroup\"\xdf\x01\n" +
 	"\tGroupInfo\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
@@ -11042,7 +11050,9 @@ const file_ompb_om_proto_rawDesc = "" +
 	"\x06leader\x18\x04 \x01(\tR\x06leader\x12\x12\n" +
 	"\x04term\x18\x05 \x01(\x04R\x04term\x12\x18\n" +
 	"\aapplied\x18\x06 \x01(\x04R\aapplied\x12(\n" +
-	"\amembers\x18\a \x03(\v2\x0e.ozone.om.RoleR\amembers\"_\n" +
+	"\amembers\x18\a \x03(\v2\x0e.ozone.om.RoleR\amembers\x12\x1d\n" +
+	"\n" +
+	"secret_key\x18\b \x01(\fR\tsecretKey\"_\n" +
 	"\tJoinGroup\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fraft_address\x18\x02 \x01(\tR\vraftAddress\x12\x1f\n" +
