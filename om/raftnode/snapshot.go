@@ -107,6 +107,11 @@ func (s *snapshots) check(applied, newest uint64) error {
 		return fmt.Errorf("%w: it ends at entry %d, but the table has rows of entry %d and the marker is at %d: "+
 			"its end was lost; wipe this node and let it rejoin", ErrCorruptLog, last, newest, m.Meta.Index)
 	}
+	if installing && newest <= max(last, m.Meta.Index) { // it is over: from now on the table may not be ahead
+		if err := os.Remove(filepath.Join(s.dir, installingFile)); err != nil {
+			return err
+		}
+	}
 	if last == 0 || last >= m.Meta.Index {
 		return nil
 	}

@@ -75,6 +75,7 @@ func TestLogThatLostItsEnd(t *testing.T) {
 		{last: 4, marker: 5, newest: 5, refused: true},
 		{last: 0, marker: 5, newest: 5, refused: true},
 		{last: 8, marker: 5, newest: 9, installing: true},
+		{last: 9, marker: 5, newest: 9, installing: true}, // killed between marker and the end
 	} {
 		dir := t.TempDir()
 		logs, err := openLogStore(filepath.Join(dir, "log"), 1<<20, func(err error) { t.Error(err) })
@@ -101,6 +102,9 @@ func TestLogThatLostItsEnd(t *testing.T) {
 		}
 		if err := s.check(tt.marker, tt.newest); errors.Is(err, ErrCorruptLog) != tt.refused || !tt.refused && err != nil {
 			t.Errorf("%+v: %v", tt, err)
+		}
+		if left, err := s.wasInstalling(); err != nil || left != (tt.installing && tt.newest > tt.last) {
+			t.Errorf("%+v: the note of an installation is left: %t, %v", tt, left, err)
 		}
 		if err := logs.close(); err != nil {
 			t.Error(err)
