@@ -102,9 +102,9 @@ func TestComposeHA(t *testing.T) {
 	c := startCompose(t, "ozones3-ha")
 	one, two := c.gateway("s3g1"), c.gateway("s3g2")
 	body := bytes.Repeat([]byte("compose"), 10_000)
-	mustPut(t, one, "/ha", nil)
-	mustPut(t, one, "/ha/before", body)
-	mustGet(t, two, "/ha/before", body)
+	mustPut(t, one, "/compose", nil)
+	mustPut(t, one, "/compose/before", body)
+	mustGet(t, two, "/compose/before", body)
 	roles := c.run("exec", "-T", "om1", "ozone", "admin", "om", "roles")
 	found := regexp.MustCompile(`(?m)^(om\d) : LEADER`).FindStringSubmatch(roles)
 	if found == nil {
@@ -113,7 +113,7 @@ func TestComposeHA(t *testing.T) {
 	leader := found[1]
 	c.run("kill", leader)
 	for i, s3 := range []*plainS3{one, two} {
-		name := fmt.Sprintf("/ha/after-%d", i)
+		name := fmt.Sprintf("/compose/after-%d", i)
 		mustPut(t, s3, name, body)
 		mustGet(t, s3, name, body)
 	}
@@ -122,5 +122,5 @@ func TestComposeHA(t *testing.T) {
 	if strings.Count(roles, "FOLLOWER") != 2 || strings.Count(roles, "LEADER") != 1 {
 		t.Errorf("%s came back and says:\n%s", leader, roles)
 	}
-	mustGet(t, two, "/ha/before", body)
+	mustGet(t, two, "/compose/before", body)
 }

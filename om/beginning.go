@@ -69,6 +69,8 @@ func (s *Server) verdict(answers map[string]peerAnswer) (leader, why string) {
 		case !asked: // this om
 		case a.err == nil && s.otherKey(a.info):
 			return "", otherKeyText(p.ID)
+		case a.err == nil && s.otherCluster(a.info):
+			return "", fmt.Sprintf("%s is of cluster %s, and the directory of this om was of another: %s", p.ID, a.info.ClusterId, s.notedCluster())
 		case a.err != nil:
 			silent = append(silent, fmt.Sprintf("%s (%v)", p.ID, a.err))
 		case !a.info.Fresh:

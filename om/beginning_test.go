@@ -2,6 +2,8 @@ package om
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,10 @@ func TestBeginningDecides(t *testing.T) {
 	said := func(i *ompb.GroupInfo) peerAnswer { return peerAnswer{info: i} }
 	fresh := said(&ompb.GroupInfo{Fresh: true, Members: alike})
 	silent := peerAnswer{err: errors.New("connection refused")}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, clusterFile), []byte("CID-1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	led := func(leader string) peerAnswer { return said(&ompb.GroupInfo{Members: alike, Leader: leader, Term: 2}) }
 	for name, c := range map[string]struct {
 		om2, om3    peerAnswer
@@ -45,8 +51,10 @@ func TestBeginningDecides(t *testing.T) {
 		"empty, knows nobody yet":            {said(&ompb.GroupInfo{Fresh: true}), fresh, "", "configured for other oms"},
 		"another key":                        {fresh, said(&ompb.GroupInfo{Fresh: true, Members: alike, SecretKey: []byte("other")}), "", "key of S3 secrets is not that of om3"},
 		"another key, leads":                 {led("om3"), said(&ompb.GroupInfo{Leader: "om3", SecretKey: []byte("other")}), "", "key of S3 secrets is not that of om3"},
+		"another cluster leads":              {said(&ompb.GroupInfo{Leader: "om2", ClusterId: "CID-2"}), silent, "", "om2 is of cluster CID-2"},
+		"our cluster leads":                  {said(&ompb.GroupInfo{Leader: "om2", ClusterId: "CID-1"}), silent, "om2", ""},
 	} {
-		s := &Server{cfg: Config{ID: "om1", Peers: peers}, sealer: sealer{name: []byte("mine")}}
+		s := &Server{cfg: Config{ID: "om1", Peers: peers, Dir: dir}, sealer: sealer{name: []byte("mine")}}
 		leader, why := s.verdict(map[string]peerAnswer{"om2": c.om2, "om3": c.om3})
 		if leader != c.leader || (why == "") != (c.why == "") || !strings.Contains(why, c.why) {
 			t.Errorf("%s: leader %q, why %q", name, leader, why)

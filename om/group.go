@@ -206,12 +206,18 @@ func (s *Server) leads() bool {
 func (s *Server) watchMembership() {
 	tick := time.NewTicker(memberTick)
 	defer tick.Stop()
-	compared := !s.cfg.Secure
+	compared, noted := !s.cfg.Secure, false
 	for {
 		select {
 		case <-tick.C:
 		case <-s.ctx.Done():
 			return
+		}
+		if !noted {
+			var err error
+			if noted, err = s.noteCluster(); err != nil {
+				s.log.Warn().Err(err).Msg("the cluster's id was not noted")
+			}
 		}
 		if !compared {
 			var err error

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/mini-ozone/mini-ozone/om/raftnode"
+	"github.com/mini-ozone/mini-ozone/proto/ompb"
 )
 
 // rejoinPatience is how long an om with damaged state looks for a leader before it gives up.
@@ -48,7 +51,7 @@ func (s *Server) findLeader(patience time.Duration) (leader, why string) {
 	for {
 		answers := s.askPeers(ctx)
 		for id, a := range answers {
-			if a.err == nil && !a.info.Fresh && a.info.Leader == id && !s.otherKey(a.info) {
+			if a.err == nil && !a.info.Fresh && a.info.Leader == id && !s.otherKey(a.info) && !s.otherCluster(a.info) {
 				return id, ""
 			}
 		}
@@ -63,4 +66,35 @@ func (s *Server) findLeader(patience time.Duration) (leader, why string) {
 			return "", why
 		}
 	}
+}
+
+// clusterFile in the metadata directory has the cluster's id. It is read only when the
+// state itself cannot be: a leader of another cluster, at an address that was mistaken,
+// must not have damaged state moved aside.
+const clusterFile = "cluster"
+
+// noteCluster writes the id that the state has; done is false while there is none.
+func (s *Server) noteCluster() (done bool, err error) {
+	id, err := s.clusterID()
+	if err != nil || id == "" || id == s.notedCluster() {
+		return id != "", err
+	}
+	path := filepath.Join(s.cfg.Dir, clusterFile)
+	if err := os.WriteFile(path+".tmp", []byte(id), 0o640); err != nil {
+		return false, err
+	}
+	return true, os.Rename(path+".tmp", path) // not synced: an empty file is as good as none
+}
+
+// notedCluster is "" if there is no note.
+func (s *Server) notedCluster() string {
+	id, _ := os.ReadFile(filepath.Join(s.cfg.Dir, clusterFile))
+	return string(id)
+}
+
+// otherCluster tells whether the om that says info is of another cluster than this
+// directory once was.
+func (s *Server) otherCluster(info *ompb.GroupInfo) bool {
+	own := s.notedCluster()
+	return own != "" && info.GetClusterId() != "" && info.ClusterId != own
 }

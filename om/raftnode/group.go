@@ -85,7 +85,10 @@ const promoteLag = 1000
 // Remove takes a node out of the group. It is not told; it must not be started again
 // with its directory. Errors: as Admit's; the leader cannot remove itself.
 func (n *Node) Remove(ctx context.Context, id string) error {
-	if id == n.cfg.ID {
+	switch {
+	case n.raft.State() != raft.Leader: // this one may be the one to go: it has just handed over
+		return n.notLeader()
+	case id == n.cfg.ID:
 		return ozerr.New(ozerr.InvalidArgument, "%s leads; transfer the leadership first", id)
 	}
 	return n.reconfigure(ctx, func(c raft.Configuration, index uint64) error {

@@ -125,6 +125,12 @@ func TestTransferAndRemove(t *testing.T) {
 		t.Errorf("%s leads, not %s", n.cfg.ID, next)
 	}
 	now := c.propose(createVolume("two"))
+	for id, n := range c.nodes {
+		// Also asked to remove itself: who has just handed over does not say that it leads.
+		if err := n.Remove(testContext(t), id); n != now && !errors.Is(err, ozerr.NotLeader) {
+			t.Errorf("%s, a follower, removes: %v", id, err)
+		}
+	}
 	if err := now.Transfer(testContext(t), "om9"); !errors.Is(err, ozerr.InvalidArgument) {
 		t.Errorf("to a stranger: %v", err)
 	}
