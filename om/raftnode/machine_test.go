@@ -30,6 +30,9 @@ func TestDamageTells(t *testing.T) {
 		if got := errors.Is(damage(c.err), ErrDamaged); got != c.damaged {
 			t.Errorf("%v: damaged is %t", c.err, got)
 		}
+		if got := errors.Is(guarded(func() error { panic(c.err) }), ErrDamaged); got != c.damaged {
+			t.Errorf("panic of %v: damaged is %t", c.err, got)
+		}
 	}
 }
 

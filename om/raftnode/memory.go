@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+	"golang.org/x/sys/unix"
 
 	"github.com/mini-ozone/mini-ozone/internal/dirlock"
 	"github.com/mini-ozone/mini-ozone/om/table"
@@ -42,7 +43,7 @@ func guarded(read func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", ErrDamaged, p)
+			err = damage(fmt.Errorf("read the state: %v", p))
 		}
 	}()
 	return read()
@@ -66,18 +67,29 @@ var stateParts = []string{"log", "snapshot", "table", "table.restore"}
 const (
 	asidePrefix = "damaged-"
 	maxAside    = 3
+	// minAside free bytes: without them a full disk may be all that is wrong (a mapped file
+	// that cannot grow is a fault like that of a cut one), and nobody can join anew on it.
+	minAside = 64 << 20
 )
 
 // SetAside moves the state in a node's directory into a new one beside it, whose path
 // it returns: nothing is deleted, and the next Open finds an empty node. A part that a
 // crash leaves behind is damage again, and moved by the next call. It refuses while a
-// process has the directory, and when there are three such directories already.
+// process has the directory, when there are three such directories already, and when the
+// disk is full.
 func SetAside(dir string, now time.Time) (_ string, err error) {
 	lock, err := dirlock.Acquire(dir)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
+	var disk unix.Statfs_t
+	if err := unix.Statfs(dir, &disk); err != nil {
+		return "", err
+	}
+	if disk.Bavail*uint64(disk.Bsize) < minAside {
+		return "", fmt.Errorf("the disk of %s is full: make room, and start again", dir)
+	}
 	if old, err := Aside(dir); err != nil || len(old) >= maxAside {
 		return "", errors.Join(err, fmt.Errorf("%d directories %s* are in %s already: the disk seems to fail; look at it, and delete them",
 			len(old), asidePrefix, dir))
