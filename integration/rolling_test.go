@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"syscall"
@@ -100,7 +101,8 @@ func (l *rollingLoad) do(first int, request func(*plainS3) (int, []byte, error))
 
 // reroutable: the gateway took no part in the request, or closed an idle connection.
 func reroutable(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) ||
+		errors.Is(err, net.ErrClosed) // by our side, which saw the end of it first
 }
 
 func (l *rollingLoad) count() int {
