@@ -50,6 +50,9 @@ func newKey(k *dnpb.TokenKey) *key {
 	return n
 }
 
+// gone tells whether no token of the key is good any more.
+func (k *key) gone(now time.Time) bool { return now.After(k.expires.Add(Skew)) }
+
 // sum appends the HMAC of b to out.
 func (k *key) sum(out, b []byte) []byte {
 	mac := k.macs.Get().(hash.Hash)

@@ -98,6 +98,9 @@ func TestKeys(t *testing.T) {
 		t.Error("it outlived its key")
 	}
 	keys.Add(nil, late)
+	if keys.Add([]*dnpb.TokenKey{k}, late) { // by an om whose clock is behind, with each heartbeat
+		t.Error("a key that has expired is new")
+	}
 	if err := keys.Verify(token, Use{Block: block(5, 7)}, now); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("after the key went: %v", err)
 	}

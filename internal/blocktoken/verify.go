@@ -34,12 +34,13 @@ func (k *Keys) Add(list []*dnpb.TokenKey, now time.Time) bool {
 		}
 		added := false
 		for _, t := range list {
-			if next[t.GetId()] == nil && len(t.GetSecret()) == KeySize {
-				next[t.GetId()], added = newKey(t), true
+			n := newKey(t)
+			if next[n.id] == nil && len(n.secret) == KeySize && !n.gone(now) {
+				next[n.id], added = n, true
 			}
 		}
 		before := len(next)
-		maps.DeleteFunc(next, func(_ uint64, n *key) bool { return now.After(n.expires.Add(Skew)) })
+		maps.DeleteFunc(next, func(_ uint64, n *key) bool { return n.gone(now) })
 		if !added && len(next) == before {
 			return false
 		}
