@@ -74,6 +74,12 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// refused gives the client of a request that failed d for the rest of the body, which
+// net/http reads before it sends the answer.
+func (b *body) refused(d time.Duration) {
+	_ = b.control.SetReadDeadline(time.Now().Add(min(d, b.stall))) // a recorder in tests has none
+}
+
 func (b *body) account(n int, waited time.Duration) error {
 	b.waited += waited
 	b.got += int64(n)

@@ -216,6 +216,9 @@ func (g *gateway) reply(w *writer, r *request, err error) {
 		w.abort = true
 		return
 	}
+	if b, ok := r.Body.(*body); ok {
+		b.refused(g.cfg.ReadHeaderTimeout)
+	}
 	writeError(w, r, err)
 }
 

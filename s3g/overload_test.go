@@ -254,6 +254,16 @@ func TestConnectionsWithoutRequests(t *testing.T) {
 	}
 }
 
+// Who is refused and then doesn't send the body gets the answer soon: it needs no signature
+// to hold a connection that way.
+func TestRefusedBodyIsNotAwaited(t *testing.T) {
+	s := listening(t, func(c *s3g.Config) { c.StallTimeout, c.ReadHeaderTimeout = time.Hour, time.Second })
+	c := raw(t, s.HTTPAddr(), "PUT /absent/k HTTP/1.1\r\nHost: x\r\nAuthorization: nonsense\r\nContent-Length: 100\r\n\r\nx")
+	if status, _, body := answerOf(t, c); status != 400 && status != 403 {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
 // Slow-loris: clients that trickle heads or bodies are shed, and others are served
 // meanwhile.
 func TestSlowLoris(t *testing.T) {
