@@ -29,7 +29,8 @@ type DB struct {
 	sync   func(path string) error // syncFile; tests make it fail
 	writer sync.Mutex              // held by the Update transaction
 
-	barrier sync.Mutex // one Barrier at a time; guards failed
+	barrier sync.Mutex // one Barrier at a time; guards the next two
+	note    []byte     // of the manifest, as last written
 	failed  error      // an fsync failed: what is on disk is unknown for ever
 
 	mu      sync.Mutex // guards the rest
@@ -48,6 +49,9 @@ func Open(dir string, o Options) (*DB, error) {
 	}
 	mark, err := readMarker(dir)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkManifest(dir); err != nil {
 		return nil, err
 	}
 	options := badgerOptions(dir, o)

@@ -43,7 +43,11 @@ func writeMarker(dir string, p position, sync func(string) error) error {
 	b = binary.BigEndian.AppendUint64(b, p.index)
 	b = binary.BigEndian.AppendUint64(b, p.term)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-	path := filepath.Join(dir, markerName)
+	return replaceFile(filepath.Join(dir, markerName), b, sync)
+}
+
+// replaceFile writes a file beside the old one, and gives it its name when it is durable.
+func replaceFile(path string, b []byte, sync func(string) error) error {
 	if err := os.WriteFile(path+".tmp", b, 0o600); err != nil {
 		return err
 	}
@@ -53,7 +57,7 @@ func writeMarker(dir string, p position, sync func(string) error) error {
 	if err := os.Rename(path+".tmp", path); err != nil {
 		return err
 	}
-	return sync(dir)
+	return sync(filepath.Dir(path))
 }
 
 // Barrier makes everything applied at the call durable, moves the marker there and
@@ -74,7 +78,7 @@ func (db *DB) Barrier() (index, term uint64, err error) {
 	if p == durable {
 		return p.index, p.term, nil
 	}
-	if err = syncLogs(db.dir, db.sync); err == nil {
+	if err = db.syncFiles(); err == nil {
 		err = writeMarker(db.dir, p, db.sync)
 	}
 	if err != nil {
