@@ -18,7 +18,7 @@ const maxOrders = 8
 
 // Heartbeat takes a datanode's word ("om.Heartbeat"); every om gets it. The leader
 // registers a new or moved node in the log before it answers, and gives orders. A
-// node of another cluster is refused: its blocks would be strangers here.
+// node of another cluster learns whose om this is, and that is all.
 func (s *Server) Heartbeat(ctx context.Context, hb *dnpb.Heartbeat) (*dnpb.HeartbeatReply, error) {
 	if hb.GetNode().GetId() == "" || hb.GetNode().GetAddress() == "" {
 		return nil, ozerr.New(ozerr.InvalidArgument, "a heartbeat needs the node's id and address")
@@ -39,8 +39,8 @@ func (s *Server) Heartbeat(ctx context.Context, hb *dnpb.Heartbeat) (*dnpb.Heart
 	if err != nil {
 		return nil, err
 	}
-	if err := sameCluster(hb, t.clusterID); err != nil {
-		return nil, err
+	if foreign(hb, t.clusterID) {
+		return s.strange(hb, t.clusterID)
 	}
 	if !t.registry.same(hb.Node) {
 		_, err := s.propose(ctx, &ompb.Request{Op: &ompb.Request_RegisterNode{
@@ -79,8 +79,8 @@ func (s *Server) followerHeartbeat(hb *dnpb.Heartbeat) (*dnpb.HeartbeatReply, er
 	if err != nil {
 		return nil, err
 	}
-	if err := sameCluster(hb, id); err != nil {
-		return nil, err
+	if foreign(hb, id) {
+		return s.strange(hb, id)
 	}
 	reply := &dnpb.HeartbeatReply{ClusterId: id, WantFullReport: true}
 	if registered {
@@ -90,9 +90,15 @@ func (s *Server) followerHeartbeat(hb *dnpb.Heartbeat) (*dnpb.HeartbeatReply, er
 	return reply, err
 }
 
-func sameCluster(hb *dnpb.Heartbeat, ours string) error {
-	if hb.ClusterId == "" || ours == "" || hb.ClusterId == ours {
-		return nil
-	}
-	return ozerr.New(ozerr.InvalidRequest, "datanode %s belongs to cluster %s, this is %s", hb.Node.Id, hb.ClusterId, ours)
+// foreign: the datanode belongs to another cluster than ours.
+func foreign(hb *dnpb.Heartbeat, ours string) bool {
+	return hb.ClusterId != "" && ours != "" && hb.ClusterId != ours
+}
+
+// strange answers a datanode of another cluster with our name and nothing else: it takes
+// no part here, and knows from the name that it has to end.
+func (s *Server) strange(hb *dnpb.Heartbeat, ours string) (*dnpb.HeartbeatReply, error) {
+	s.log.Warn().Str("node", hb.Node.Id).Str("address", hb.Node.Address).Str("cluster", hb.ClusterId).
+		Msg("a datanode of another cluster")
+	return &dnpb.HeartbeatReply{ClusterId: ours}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/mini-ozone/mini-ozone/internal/ozerr"
 	"github.com/mini-ozone/mini-ozone/internal/rpc"
 	"github.com/mini-ozone/mini-ozone/om/state"
@@ -63,8 +65,17 @@ func TestRegistration(t *testing.T) {
 	}
 	stranger := newNode(t, s, "dn9")
 	stranger.beat.ClusterId = "CID-other"
-	if _, err := s.Heartbeat(testContext(t), stranger.beat); !errors.Is(err, ozerr.InvalidRequest) {
-		t.Errorf("a node of another cluster: %v", err)
+	reply, err := s.Heartbeat(testContext(t), stranger.beat)
+	if err != nil || !proto.Equal(reply, &dnpb.HeartbeatReply{ClusterId: cluster}) {
+		t.Errorf("a node of another cluster is told more than where it is: %v, %v", reply, err)
+	}
+	if err := s.node.View(func(tx *table.Txn) error {
+		if table.Nodes.Has(tx, []byte("dn9")) {
+			t.Error("a node of another cluster is registered")
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := s.Heartbeat(testContext(t), &dnpb.Heartbeat{}); !errors.Is(err, ozerr.InvalidArgument) {
 		t.Errorf("a nameless node: %v", err)

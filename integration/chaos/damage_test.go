@@ -262,8 +262,7 @@ func (w *damageWorld) damageIdentity() string {
 	dir := filepath.Join(w.dir, victim.Name)
 	how := w.end(victim)
 	what := w.damage("datanode "+how, dir, 1, func(rel string) bool {
-		// Not cluster.id: with that a datanode neither gets ready nor ends. Open finding.
-		return slices.Contains([]string{"version", "datanode.id", "directories"}, rel)
+		return slices.Contains([]string{"version", "datanode.id", "cluster.id", "directories"}, rel)
 	})
 	w.must(victim.Start())
 	if err := victim.WaitReady(w.t.Context()); err == nil {
