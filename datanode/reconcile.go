@@ -159,7 +159,8 @@ func (r *reconcile) page(ctx context.Context, page *ompb.ContainerBlocks, after,
 		own, here := mine[b.GetLocal()]
 		delete(mine, b.GetLocal())
 		if b.GetFreed() {
-			if here || r.repair.Anew() {
+			// A reader may be under way in it: om orders it deleted when the grace is over.
+			if r.repair.Anew() {
 				freed = append(freed, b.GetLocal())
 			}
 			continue

@@ -1400,8 +1400,8 @@ func (*Order_DeleteContainer) isOrder_What() {}
 // ListContainerBlocks, asked of the leader page by page) says, from these sources.
 // Blocks that are missing, or differ from om's length and crc32c, or (with verify)
 // whose bytes don't match them on the disk, are fetched, verified and made durable;
-// blocks that were freed are deleted; blocks that om doesn't know are quarantined if
-// the container is fenced, and else left alone. A replica that isn't here is made: it
+// blocks that were freed are left to the order that deletes them; blocks that om doesn't
+// know are quarantined if the container is fenced, and else left alone. A replica that isn't here is made: it
 // begins CLOSED and also takes what the sources have and om doesn't know yet.
 // An unhealthy replica is written anew, on another disk if need be.
 // It is done when everything om lists is here, verified and durable.
