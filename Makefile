@@ -61,7 +61,7 @@ logs: ## follow the logs
 
 test: lint ## everything CI runs: lint, floors, unit tests under the race detector, real clients
 	go test -race -timeout 15m $$(go list ./... | grep -v /integration)
-	go test -v -timeout 25m -p 1 ./integration/...
+	go test -v -timeout 40m -p 1 ./integration/...
 
 unit: ## unit tests only, without the race detector
 	go test -timeout 10m $$(go list ./... | grep -v /integration)
